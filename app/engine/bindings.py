@@ -1,0 +1,92 @@
+"""How a process is tied to the records it is about: its subject, its statuses and its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.engine.actors import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class StartContext:
+    """What a subject is made from when an instance starts."""
+
+    session: Session
+    actor: Actor
+    values: Mapping[str, Any]
+    business_key: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatusContext:
+    """A change of the subject's status that the diagram asks for."""
+
+    session: Session
+    actor: Actor
+    subject_id: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSummary:
+    """One line about the subject for inboxes, and what they filter by."""
+
+    title: str
+    detail: str = ""
+    machine_id: int | None = None
+    department_id: int | None = None
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A name that expressions may use, looked up when they do, so that it is never stale.
+
+    ``fields`` maps the fact's own names to FEEL types; a nested fact or list of facts is a
+    mapping, or a list with one mapping. The checks and the Studio's completion read it.
+    """
+
+    description: str
+    fields: Mapping[str, Any]
+    load: Callable[[Session, int], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessBinding:
+    """Ties a process to its subject.
+
+    ``next_key`` makes a business key; ``create_subject`` the record an instance is about (or finds
+    the one a starting message names) and answers its id; ``set_status`` follows the diagram's
+    ``millwright:status``; ``describe`` summarises the subject for inboxes.
+    """
+
+    key: str
+    subject_type: str
+    statuses: tuple[str, ...]
+    facts: Mapping[str, Fact]
+    next_key: Callable[[Session, datetime], str]
+    create_subject: Callable[[StartContext], int]
+    set_status: Callable[[StatusContext, str], None]
+    describe: Callable[[Session, int], SubjectSummary]
+    key_of_subject: Callable[[Session, int], str] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+Options = Callable[[Session], list[dict[str, Any]]]
+
+
+@dataclass(slots=True)
+class Bindings:
+    """Everything that the processes layer tells the engine about the factory."""
+
+    processes: dict[str, ProcessBinding] = field(default_factory=dict)
+    options: dict[str, Options] = field(default_factory=dict)
+    common_facts: dict[str, Fact] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+    people: Callable[[Session, str, int | None], list[tuple[int, str]]] | None = None
