@@ -19,8 +19,15 @@ class StartContext:
     session: Session
     actor: Actor
     values: Mapping[str, Any]
-    business_key: str
     now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The record that an instance is about, and the business key people know both by."""
+
+    id: int
+    business_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +68,18 @@ class Fact:
 class ProcessBinding:
     """Ties a process to its subject.
 
-    ``next_key`` makes a business key; ``create_subject`` the record an instance is about (or finds
-    the one a starting message names) and answers its id; ``set_status`` follows the diagram's
-    ``millwright:status``; ``describe`` summarises the subject for inboxes.
+    ``create_subject`` makes the record an instance is about, or finds the one that a starting
+    message names; ``set_status`` follows the diagram's ``millwright:status``; ``describe``
+    summarises the subject for inboxes.
     """
 
     key: str
     subject_type: str
     statuses: tuple[str, ...]
     facts: Mapping[str, Fact]
-    next_key: Callable[[Session, datetime], str]
-    create_subject: Callable[[StartContext], int]
+    create_subject: Callable[[StartContext], Subject]
     set_status: Callable[[StatusContext, str], None]
     describe: Callable[[Session, int], SubjectSummary]
-    key_of_subject: Callable[[Session, int], str] | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 Options = Callable[[Session], list[dict[str, Any]]]
