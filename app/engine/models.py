@@ -84,7 +84,7 @@ class ProcessInstance(Base):
     subject_type: Mapped[str] = mapped_column(sa.String(60))
     subject_id: Mapped[int]
     state: Mapped[str] = mapped_column(sa.String(12), default=InstanceState.RUNNING)
-    engine_state: Mapped[Any] = mapped_column(CompactJson)
+    engine_state: Mapped[Any] = mapped_column(CompactJson, nullable=True, deferred=True)
     next_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revision: Mapped[int] = mapped_column(default=0)
     started_by: Mapped[int | None]
@@ -134,7 +134,7 @@ class UserTask(Base):
     urgency: Mapped[datetime] = mapped_column(UtcDateTime)
     state: Mapped[str] = mapped_column(sa.String(10), default=TaskState.OPEN)
     outcome: Mapped[str | None] = mapped_column(sa.String(60))
-    submission: Mapped[Any] = mapped_column(CompactJson, deferred=True)
+    submission: Mapped[Any] = mapped_column(CompactJson, nullable=True, deferred=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     completed_by: Mapped[int | None]
@@ -181,8 +181,8 @@ class HistoryKind(StrEnum):
     STARTED = "started"
     ENTERED = "entered"
     LEFT = "left"
+    PASSED = "passed"  # entered and left at once: whatever the engine does itself
     DECIDED = "decided"
-    FLOW = "flow"
     CLAIMED = "claimed"
     RELEASED = "released"
     DELEGATED = "delegated"
@@ -218,7 +218,7 @@ class HistoryEntry(Base):
     actor_name: Mapped[str] = mapped_column(sa.String(255), default="")
     acted_for: Mapped[str] = mapped_column(sa.String(255), default="")
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    detail: Mapped[Any] = mapped_column(CompactJson)
+    detail: Mapped[Any] = mapped_column(CompactJson, nullable=True)
 
 
 class Incident(Base):
@@ -235,7 +235,7 @@ class Incident(Base):
     message: Mapped[str] = mapped_column(sa.String(1000))
     traceback: Mapped[str] = mapped_column(sa.Text)
     attempts: Mapped[int] = mapped_column(default=1)
-    actor: Mapped[Any] = mapped_column(CompactJson)
+    actor: Mapped[Any] = mapped_column(CompactJson, nullable=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     resolved_by: Mapped[int | None]

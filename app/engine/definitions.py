@@ -1,0 +1,145 @@
+"""Process definitions: the files of a deployment, compiled once and kept by deployment id."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from app.engine import diagram, specs
+from app.engine.decisions import DecisionModel, DmnError, parse_dmn
+from app.engine.diagram import Diagram, Element
+from app.engine.forms import FormSchema, FormSchemaError, load_schema
+from app.engine.models import Deployment
+from app.engine.specs import DefinitionError
+from app.engine.xml import XmlError
+from app.engine.xml import parse as parse_xml
+from app.errors import NotFound
+
+MAXIMUM_FILES = 100
+MAXIMUM_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A process ready to run: its diagram, specification, forms and decisions."""
+
+    key: str
+    name: str
+    diagram: Diagram
+    spec: Any
+    subprocess_specs: Mapping[str, Any]
+    forms: Mapping[str, FormSchema]
+    decisions: Mapping[str, tuple[DecisionModel, str | None]]
+    bpmn: bytes
+    deployment_id: int | None = None
+    version: int | None = None
+
+    def element(self, element_id: str) -> Element:
+        return self.diagram.elements[element_id]
+
+    def form(self, form_id: str) -> FormSchema:
+        """The form with this id. Raises :class:`DefinitionError` where there is none."""
+        try:
+            return self.forms[form_id]
+        except KeyError:
+            raise DefinitionError(f"There is no form named {form_id}.") from None
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """A fingerprint of a set of files: equal exactly when names and contents are."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        total.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
+    return total.hexdigest()
+
+
+def compile_files(files: Mapping[str, bytes], *, deployment: Deployment | None = None) -> Definition:
+    """Compile the files of one process.
+
+    Raises :class:`DefinitionError`, ``XmlError``, ``DmnError`` or ``FormSchemaError``, each with
+    a message for the process owner. :mod:`app.engine.check` finds all problems, not the first.
+    """
+    if len(files) > MAXIMUM_FILES or sum(map(len, files.values())) > MAXIMUM_BYTES:
+        raise DefinitionError(f"A process has at most {MAXIMUM_FILES} files and 8 MB together.")
+    diagrams = [name for name in files if name.endswith(".bpmn")]
+    if len(diagrams) != 1:
+        raise DefinitionError(f"A process has exactly one .bpmn file; here are {len(diagrams)}.")
+    bpmn = files[diagrams[0]]
+    root = parse_xml(bpmn)
+    drawn = diagram.read(root)
+    if drawn is None or not drawn.key:
+        raise DefinitionError("The .bpmn file has no process with an id.")
+    if not drawn.executable:
+        raise DefinitionError("The process is not marked as executable.")
+    if drawn.process_count > 1:
+        raise DefinitionError("The .bpmn file has more than one executable process.")
+    spec, subprocess_specs = specs.parse(root, drawn.key)
+    return Definition(
+        key=drawn.key,
+        name=drawn.name,
+        diagram=drawn,
+        spec=spec,
+        subprocess_specs=subprocess_specs,
+        forms=load_forms(files),
+        decisions=load_decisions(files),
+        bpmn=bpmn,
+        deployment_id=deployment.id if deployment else None,
+        version=deployment.version if deployment else None,
+    )
+
+
+def load_forms(files: Mapping[str, bytes]) -> dict[str, FormSchema]:
+    """The forms among ``files`` by id, which is the file's stem."""
+    return {PurePosixPath(name).stem: load_schema(content) for name, content in files.items() if name.endswith(".form")}
+
+
+def load_decisions(files: Mapping[str, bytes]) -> dict[str, tuple[DecisionModel, str | None]]:
+    """The decisions among ``files``, by their id and by their file's stem."""
+    found: dict[str, tuple[DecisionModel, str | None]] = {}
+    for name, content in files.items():
+        if name.endswith(".dmn"):
+            model = parse_dmn(content)
+            found[PurePosixPath(name).stem] = (model, None)
+            for decision_id in model.decisions:
+                found[decision_id] = (model, decision_id)
+    return found
+
+
+FILE_ERRORS = (DefinitionError, XmlError, DmnError, FormSchemaError)
+
+
+class DefinitionCache:
+    """Compiled definitions by deployment id. Deployments never change, so neither do these."""
+
+    def __init__(self, limit: int = 200) -> None:
+        self._limit = limit
+        self._definitions: dict[int, Definition] = {}
+        self._lock = threading.Lock()
+
+    def get(self, session: Session, deployment_id: int) -> Definition:
+        """The definition of a deployment. Raises :class:`NotFound` where there is no such one."""
+        found = self._definitions.get(deployment_id)
+        if found is not None:
+            return found
+        deployment = session.scalar(
+            select(Deployment).where(Deployment.id == deployment_id).options(selectinload(Deployment.files))
+        )
+        if deployment is None:
+            raise NotFound(f"There is no deployment {deployment_id}.")
+        compiled = compile_files({file.name: file.content for file in deployment.files}, deployment=deployment)
+        with self._lock:
+            if len(self._definitions) >= self._limit:
+                self._definitions.pop(next(iter(self._definitions)))
+            self._definitions[deployment_id] = compiled
+        return compiled
+
+    def put(self, deployment_id: int, definition: Definition) -> None:
+        with self._lock:
+            self._definitions[deployment_id] = definition

@@ -1,0 +1,145 @@
+"""The job table: what must be done in a transaction of its own, at least once and with one effect.
+
+A job is written in the transaction of whoever wants it, and marked done in the transaction of its
+own effect. Whatever carries its id to a worker may lose it: the sweep of due jobs finds it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.database import unit_of_work
+from app.engine.models import Job, JobState
+
+if TYPE_CHECKING:
+    from app.engine.core import ProcessEngine
+
+log = logging.getLogger(__name__)
+
+MAXIMUM_ATTEMPTS = 12
+FIRST_RETRY = timedelta(seconds=5)
+LONGEST_RETRY = timedelta(hours=1)
+
+SessionFactory = Callable[[], AbstractContextManager[Session]]
+Handler = Callable[["ProcessEngine", Session, Mapping[str, Any], Job], None]
+_handlers: dict[str, Handler] = {}
+
+
+class TryLater(Exception):
+    """Raised by a handler that cannot do its job yet; it is tried again and not counted a failure."""
+
+
+def job_handler(kind: str) -> Callable[[Handler], Handler]:
+    """Register the function that does the jobs of a kind, inside their transaction."""
+
+    def register(handler: Handler) -> Handler:
+        _handlers[kind] = handler
+        return handler
+
+    return register
+
+
+def enqueue(
+    session: Session,
+    kind: str,
+    payload: Mapping[str, Any],
+    *,
+    run_at: datetime | None = None,
+    key: str | None = None,
+    instance_id: int | None = None,
+) -> Job:
+    """Write a job in the current transaction. A ``key`` makes it one of a kind for ever."""
+    job = Job(
+        kind=kind, payload=dict(payload), run_at=run_at or clock.now(), unique_key=key, instance_id=instance_id
+    )
+    session.add(job)
+    session.info.setdefault("queued_jobs", []).append(job)
+    return job
+
+
+def due(session: Session, limit: int = 100) -> list[int]:
+    """The ids of waiting jobs whose time has come, oldest first."""
+    query = (
+        select(Job.id)
+        .where(Job.state == JobState.WAITING, Job.run_at <= clock.now())
+        .order_by(Job.run_at, Job.id)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int) -> bool:
+    """Do one job, unless it is done, not due or being done elsewhere; answers whether it was done.
+
+    A failure is recorded and tried again with growing delays, at last once an hour; after
+    ``MAXIMUM_ATTEMPTS`` the job is failed and stays for a manager.
+    """
+    with sessions() as session:
+        try:
+            with unit_of_work(session):
+                job = _lock(session, job_id)
+                if job is None:
+                    return False
+                handler = _handlers.get(job.kind)
+                if handler is None:
+                    raise LookupError(f"nothing handles jobs of kind {job.kind}")
+                handler(engine, session, job.payload, job)
+                job.state, job.done_at = JobState.DONE, clock.now()
+            return True
+        except TryLater as reason:
+            _record(session, job_id, str(reason), failure=False)
+        except Exception as error:
+            log.exception("job %s failed", job_id, extra={"job_id": job_id})
+            _record(session, job_id, f"{type(error).__name__}: {error}"[:2000], failure=True)
+    return False
+
+
+def run_due(engine: ProcessEngine, sessions: SessionFactory, limit: int = 100) -> int:
+    """Do the jobs that are due now; answers how many were done."""
+    with sessions() as session:
+        ids = due(session, limit)
+        session.rollback()
+    return sum(run(engine, sessions, job_id) for job_id in ids)
+
+
+def drain(engine: ProcessEngine, sessions: SessionFactory, *, limit: int = 1000) -> int:
+    """Do due jobs, and those they cause, until none is left; answers how many were done."""
+    total = 0
+    while total < limit and (done := run_due(engine, sessions)):
+        total += done
+    return total
+
+
+def _lock(session: Session, job_id: int) -> Job | None:
+    return session.scalar(
+        select(Job)
+        .where(Job.id == job_id, Job.state == JobState.WAITING, Job.run_at <= clock.now())
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _record(session: Session, job_id: int, reason: str, *, failure: bool) -> None:
+    with unit_of_work(session):
+        job = _lock(session, job_id)
+        if job is None:
+            return
+        job.attempts += 1
+        job.last_error = reason
+        if failure and job.attempts >= MAXIMUM_ATTEMPTS:
+            job.state = JobState.FAILED
+        else:
+            job.run_at = clock.now() + backoff(job.attempts)
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait before attempt ``attempts + 1``: doubling, up to an hour."""
+    return min(FIRST_RETRY * 2 ** min(attempts - 1, 20), LONGEST_RETRY)

@@ -1,0 +1,193 @@
+"""SpiffWorkflow specifications whose every expression, service and message goes through the engine.
+
+No Python from a process file is ever run: expressions are FEEL, service tasks come from the
+registry, and messages are handed to the execution that runs the instance.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lxml import etree
+from SpiffWorkflow.bpmn.parser.BpmnParser import BpmnParser, full_tag
+from SpiffWorkflow.bpmn.parser.event_parsers import (
+    BoundaryEventParser,
+    EndEventParser,
+    EventBasedGatewayParser,
+    IntermediateCatchEventParser,
+    IntermediateThrowEventParser,
+    ReceiveTaskParser,
+    SendTaskParser,
+    StartEventParser,
+)
+from SpiffWorkflow.bpmn.parser.task_parsers import ConditionalGatewayParser, GatewayParser, SubWorkflowParser
+from SpiffWorkflow.bpmn.parser.TaskParser import TaskParser
+from SpiffWorkflow.bpmn.specs import defaults
+from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import ErrorEventDefinition
+from SpiffWorkflow.bpmn.specs.event_definitions.message import MessageEventDefinition
+from SpiffWorkflow.bpmn.specs.mixins import BpmnSpecMixin
+from SpiffWorkflow.specs.base import TaskSpec
+from SpiffWorkflow.task import Task
+
+from app.engine.diagram import expression_of
+from app.engine.timers import CycleTimer, DateTimer
+from app.errors import MillwrightError
+
+
+class DefinitionError(MillwrightError):
+    """A diagram cannot be run; the message says which element and why."""
+
+    def __init__(self, message: str, element_id: str | None = None) -> None:
+        super().__init__(message)
+        self.element_id = element_id
+
+
+class EngineTask(BpmnSpecMixin, TaskSpec):
+    """A task that the engine does itself: the execution decides what that means.
+
+    The hook answers True when it is done and None when the step failed and is parked as an
+    incident: SpiffWorkflow then keeps the task STARTED, neither finished nor lost.
+    """
+
+    def _run_hook(self, my_task: Task) -> bool | None:
+        super()._run_hook(my_task)
+        done: bool | None = my_task.workflow.script_engine.run_element(my_task)
+        return done
+
+
+class ServiceTask(EngineTask):
+    pass
+
+
+class BusinessRuleTask(EngineTask):
+    pass
+
+
+class ScriptTask(EngineTask):
+    pass
+
+
+class Message(MessageEventDefinition):
+    """A message: thrown into the job table, caught with the outputs its element maps."""
+
+    def throw(self, my_task: Task) -> None:
+        my_task.workflow.script_engine.throw_message(my_task, self.name)
+
+    def update_task_data(self, my_task: Task) -> None:
+        payload = my_task.internal_data.pop(self.name, None)
+        if payload is not None:
+            my_task.workflow.script_engine.receive_message(my_task, payload)
+
+
+class EventParsing:
+    """Replaces SpiffWorkflow's timers and messages by the engine's."""
+
+    node: etree._Element
+
+    def parse_timer_event(self, event: etree._Element) -> Any:
+        name = self.node.get("name") or self.node.get("id")
+        for child in event:
+            kind = etree.QName(child).localname if isinstance(child.tag, str) else ""
+            if kind in ("timeDate", "timeDuration"):
+                return DateTimer(name, expression_of(child.text))
+            if kind == "timeCycle":
+                return CycleTimer(name, expression_of(child.text))
+        raise DefinitionError(f"The timer {name} has no time.", self.node.get("id"))
+
+    def parse_message_event(self, message_event: etree._Element) -> Message:
+        reference = message_event.get("messageRef")
+        messages = self.process_parser.parser.messages  # type: ignore[attr-defined]
+        name = messages.get(reference) if reference else None
+        if not name:
+            raise DefinitionError("The event has no message with a name.", self.node.get("id"))
+        return Message(name)
+
+
+class StartParsing(EventParsing, StartEventParser):
+    pass
+
+
+class EndParsing(EventParsing, EndEventParser):
+    pass
+
+
+class CatchParsing(EventParsing, IntermediateCatchEventParser):
+    pass
+
+
+class ThrowParsing(EventParsing, IntermediateThrowEventParser):
+    pass
+
+
+class BoundaryParsing(EventParsing, BoundaryEventParser):
+    pass
+
+
+class SendParsing(EventParsing, SendTaskParser):
+    pass
+
+
+class ReceiveParsing(EventParsing, ReceiveTaskParser):
+    pass
+
+
+class ProcessParser(BpmnParser):
+    """Parses the elements that the engine supports, and no others."""
+
+    PARSER_CLASSES = {
+        full_tag("startEvent"): (StartParsing, defaults.StartEvent),
+        full_tag("endEvent"): (EndParsing, defaults.EndEvent),
+        full_tag("userTask"): (TaskParser, defaults.UserTask),
+        full_tag("manualTask"): (TaskParser, defaults.NoneTask),
+        full_tag("task"): (TaskParser, defaults.NoneTask),
+        full_tag("subProcess"): (SubWorkflowParser, defaults.SubWorkflowTask),
+        full_tag("exclusiveGateway"): (ConditionalGatewayParser, defaults.ExclusiveGateway),
+        full_tag("parallelGateway"): (GatewayParser, defaults.ParallelGateway),
+        full_tag("inclusiveGateway"): (ConditionalGatewayParser, defaults.InclusiveGateway),
+        full_tag("scriptTask"): (TaskParser, ScriptTask),
+        full_tag("serviceTask"): (TaskParser, ServiceTask),
+        full_tag("businessRuleTask"): (TaskParser, BusinessRuleTask),
+        full_tag("intermediateCatchEvent"): (CatchParsing, defaults.IntermediateCatchEvent),
+        full_tag("intermediateThrowEvent"): (ThrowParsing, defaults.IntermediateThrowEvent),
+        full_tag("boundaryEvent"): (BoundaryParsing, defaults.BoundaryEvent),
+        full_tag("receiveTask"): (ReceiveParsing, defaults.ReceiveTask),
+        full_tag("sendTask"): (SendParsing, defaults.SendTask),
+        full_tag("eventBasedGateway"): (EventBasedGatewayParser, defaults.EventBasedGateway),
+    }
+    OVERRIDE_PARSER_CLASSES: dict[str, Any] = {}
+
+
+def parse(root: etree._Element, process_id: str) -> tuple[Any, dict[str, Any]]:
+    """The specification of a process, and those of its subprocesses by name.
+
+    Raises :class:`DefinitionError` for whatever SpiffWorkflow cannot make a specification of.
+    """
+    try:
+        parser = ProcessParser()
+        parser.add_bpmn_xml(root)
+        return parser.get_spec(process_id), parser.get_subprocess_specs(process_id)
+    except DefinitionError:
+        raise
+    except RecursionError as error:
+        raise DefinitionError("The diagram is nested or chained too deeply.") from error
+    except Exception as error:
+        node = getattr(error, "id", None) or getattr(error, "node_id", None)
+        raise DefinitionError(f"The diagram cannot be run: {_plain(error)}", node) from error
+
+
+def _plain(error: Exception) -> str:
+    """The first line of a library's error, without its source excerpts."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]
+
+
+def error_boundary(task: Task, code: str) -> Task | None:
+    """The waiting error boundary event of ``task`` that catches ``code``, if the diagram has one."""
+    parent = task.parent
+    if parent is None or not parent.task_spec.name.endswith(".BoundaryEventSplit"):
+        return None
+    for sibling in parent.children:
+        definition = getattr(sibling.task_spec, "event_definition", None)
+        if isinstance(definition, ErrorEventDefinition) and definition.code in (None, "", code):
+            return sibling
+    return None

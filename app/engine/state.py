@@ -1,0 +1,164 @@
+"""An instance's engine state as compact JSON: the tokens, and nothing that is known elsewhere.
+
+The specification belongs to the deployment and is cached; variables belong to the whole
+instance, not to each task; finished tasks are in the history. What remains is the part of
+SpiffWorkflow's task tree that its joins and boundary events still look at, so that the hundredth
+round of a loop costs what the first did.
+
+A task is a list ``[id, parent's position, specification, state, changed at]`` with its internal
+data as a sixth item where there is any; a tree lists parents before children.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
+from SpiffWorkflow.bpmn.specs.mixins.inclusive_gateway import InclusiveGateway
+from SpiffWorkflow.bpmn.specs.mixins.parallel_gateway import ParallelGateway
+from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
+from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
+from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
+from SpiffWorkflow.task import Task
+from SpiffWorkflow.util.task import TaskState
+
+VERSION = 1
+# Set anew whenever an event is looked at; never worth storing.
+TRANSIENT = {"seen_events"}
+
+
+def dump(workflow: BpmnWorkflow, variables: dict[str, Any]) -> dict[str, Any]:
+    """Prune ``workflow`` and answer its state as JSON values."""
+    for tree in (workflow, *workflow.subprocesses.values()):
+        prune(tree)
+    reachable = {task_id for tree in (workflow, *workflow.subprocesses.values()) for task_id in tree.tasks}
+    subprocesses = {
+        task_id.hex: _dump_tree(sub)
+        for task_id, sub in workflow.subprocesses.items()
+        if task_id in reachable and not workflow.get_task_from_id(task_id).has_state(TaskState.FINISHED_MASK)
+    }
+    state: dict[str, Any] = {"version": VERSION, "variables": variables, "tree": _dump_tree(workflow)}
+    if subprocesses:
+        state["subprocesses"] = subprocesses
+    return state
+
+
+def load(state: dict[str, Any], spec: Any, subprocess_specs: dict[str, Any], script_engine: Any) -> BpmnWorkflow:
+    """Rebuild the workflow that :func:`dump` described."""
+    if state.get("version") != VERSION:
+        raise ValueError(f"engine state of version {state.get('version')} is not known")
+    workflow = BpmnWorkflow(spec, subprocess_specs, script_engine=script_engine, deserializing=True)
+    _load_tree(workflow, state["tree"])
+    waiting = dict(state.get("subprocesses", {}))
+    _load_subprocesses(workflow, workflow, waiting)
+    return workflow
+
+
+def _dump_tree(tree: Any) -> dict[str, Any]:
+    positions: dict[UUID, int] = {}
+    tasks: list[list[Any]] = []
+    pending = [tree.task_tree]
+    while pending:
+        task = pending.pop(0)
+        positions[task.id] = len(tasks)
+        entry = [
+            task.id.hex,
+            positions.get(task._parent, -1),
+            task.task_spec.name,
+            task.state,
+            round(task.last_state_change),
+        ]
+        internal = {
+            key: value for key, value in task.internal_data.items() if key not in TRANSIENT and value is not None
+        }
+        if internal:
+            entry.append(internal)
+        tasks.append(entry)
+        pending.extend(task.children)
+    dumped: dict[str, Any] = {"tasks": tasks}
+    if tree.completed:
+        dumped["completed"] = True
+    return dumped
+
+
+def _load_tree(tree: Any, dumped: dict[str, Any]) -> None:
+    created: list[Task] = []
+    specs = tree.spec.task_specs
+    events = tree.top_workflow.event_manager
+    for entry in dumped["tasks"]:
+        task_id, parent, name, state, changed = entry[:5]
+        task = Task(tree, specs[name], state=state, id=UUID(task_id))
+        task.last_state_change = changed
+        if len(entry) > 5:
+            task.internal_data = entry[5]
+        if parent >= 0:
+            task._parent = created[parent].id
+            created[parent]._children.append(task.id)
+        if state == TaskState.WAITING and isinstance(task.task_spec, CatchingEvent):
+            events.add_task(task)
+        created.append(task)
+    tree.task_tree = created[0]
+    tree.completed = dumped.get("completed", False)
+
+
+def _load_subprocesses(top: BpmnWorkflow, tree: Any, waiting: dict[str, Any]) -> None:
+    for task in list(tree.tasks.values()):
+        dumped = waiting.pop(task.id.hex, None) if isinstance(task.task_spec, SubWorkflowTask) else None
+        if dumped is None:
+            continue
+        spec = top.subprocess_specs[task.task_spec.spec]
+        sub = BpmnSubWorkflow(spec, task.id, top, deserializing=True)
+        _load_tree(sub, dumped)
+        top.subprocesses[task.id] = sub
+        sub.completed_event.connect(task.task_spec._on_subworkflow_completed, task)
+        _load_subprocesses(top, sub, waiting)
+
+
+def prune(tree: Any) -> None:
+    """Take out of a task tree the finished tasks that nothing will ask about again.
+
+    Kept are the root, all unfinished tasks, and of the finished ones: splits of boundary events
+    that are still open, with the tasks attached to them, because their join compares these; and
+    the arrivals at a gateway that still waits for others. A finished task between a kept parent
+    and kept descendants is spliced out.
+    """
+    awaited = {
+        task.task_spec.name
+        for task in tree.tasks.values()
+        if task.state == TaskState.WAITING and isinstance(task.task_spec, (ParallelGateway, InclusiveGateway))
+    }
+    _prune_below(tree, tree.task_tree, awaited)
+
+
+def _prune_below(tree: Any, task: Task, awaited: set[str]) -> None:
+    children: list[UUID] = []
+    for child in task.children:
+        children.extend(_kept(tree, child, awaited))
+    task._children = children
+    for child_id in children:
+        tree.tasks[child_id]._parent = task.id
+
+
+def _kept(tree: Any, task: Task, awaited: set[str]) -> list[UUID]:
+    """What takes this task's place under its parent: itself, its kept descendants, or nothing."""
+    if not task.has_state(TaskState.FINISHED_MASK):
+        if not task.has_state(TaskState.PREDICTED_MASK):
+            _prune_below(tree, task, awaited)
+        return [task.id]
+    split = task.task_spec.name.endswith(".BoundaryEventSplit")
+    attached = task.parent is not None and task.parent.task_spec.name.endswith(".BoundaryEventSplit")
+    arrived = any(child.task_spec.name in awaited for child in task.children) or task.task_spec.name in awaited
+    attached_open = attached and any(_unfinished(sibling) for sibling in task.parent.children)
+    if arrived or attached_open or (split and any(_unfinished(child) for child in task.children)):
+        _prune_below(tree, task, awaited)
+        return [task.id]
+    inherited: list[UUID] = []
+    for child in task.children:
+        inherited.extend(_kept(tree, child, awaited))
+    tree.tasks.pop(task.id, None)
+    return inherited
+
+
+def _unfinished(task: Task) -> bool:
+    return not task.has_state(TaskState.FINISHED_MASK)
