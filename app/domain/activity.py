@@ -1,0 +1,81 @@
+"""The activity log: who did what to which thing, when, from where, and what it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from app import clock
+from app.database import Base, CompactJson, UtcDateTime
+from app.domain.append_only import append_only
+from app.domain.columns import LongId
+from app.domain.people import User
+
+_source: ContextVar[str | None] = ContextVar("activity_source", default=None)
+
+
+@append_only
+class ActivityLog(Base):
+    """One thing that was done. ``user_id`` is empty when the system did it."""
+
+    __tablename__ = "activity_logs"
+    __table_args__ = (
+        sa.Index("ix_activity_logs_entity", "entity_type", "entity_id", "id"),
+        sa.Index("ix_activity_logs_user", "user_id", "id"),
+        sa.Index("ix_activity_logs_action", "action", "id"),
+        sa.Index("ix_activity_logs_at", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(LongId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    action: Mapped[str] = mapped_column(sa.String(40))
+    entity_type: Mapped[str] = mapped_column(sa.String(40))
+    entity_id: Mapped[int | None]
+    user_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"))
+    before: Mapped[Any] = mapped_column(CompactJson)
+    after: Mapped[Any] = mapped_column(CompactJson)
+    source: Mapped[str] = mapped_column(sa.String(255), default="")
+
+    user: Mapped[User | None] = relationship()
+
+
+@contextmanager
+def from_source(source: str) -> Iterator[None]:
+    """Name where the actions inside the block come from (an address, a job), unless they say so themselves."""
+    token = _source.set(source)
+    try:
+        yield
+    finally:
+        _source.reset(token)
+
+
+def record(
+    session: Session,
+    action: str,
+    entity_type: str,
+    entity_id: int | None,
+    by: int | None,
+    *,
+    before: Any = None,
+    after: Any = None,
+    source: str | None = None,
+) -> ActivityLog:
+    """Add an entry. ``before`` and ``after`` are JSON values; ``by`` is a user id, or None for the system."""
+    entry = ActivityLog(
+        action=action,
+        entity_type=entity_type,
+        entity_id=entity_id,
+        user_id=by,
+        before=before,
+        after=after,
+        source=(source or _source.get() or "")[:255],
+    )
+    session.add(entry)
+    session.flush()
+    return entry

@@ -1,0 +1,21 @@
+"""The codes by which activity entries and attachments name the thing they are about."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EntityType(StrEnum):
+    """A kind of thing that has a history."""
+
+    USER = "USER"
+    DEPARTMENT = "DEPARTMENT"
+    MACHINE = "MACHINE"
+    FAILURE_CODE = "FAILURE_CODE"
+    MAINTENANCE_TYPE = "MAINTENANCE_TYPE"
+    MAINTENANCE_REQUEST = "MAINTENANCE_REQUEST"
+    MAINTENANCE_WORK = "MAINTENANCE_WORK"
+    SPARE_PART = "SPARE_PART"
+    SPARE_PARTS_REQUEST = "SPARE_PARTS_REQUEST"
+    ATTACHMENT = "ATTACHMENT"
+    SETTING = "SETTING"

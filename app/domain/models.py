@@ -1,0 +1,44 @@
+"""All tables of the domain in one place: importing this module makes the metadata complete."""
+
+from __future__ import annotations
+
+from app.domain.activity import ActivityLog
+from app.domain.attachments import Attachment
+from app.domain.catalogues import FailureCode, MaintenanceType
+from app.domain.machines import Machine, MachineSparePart
+from app.domain.notifications import Notification
+from app.domain.numbering import NumberRange
+from app.domain.parts import PartStock, SparePart, StockLocation
+from app.domain.parts_requests import PartsUsage, SparePartsRequest, SparePartsRequestLine
+from app.domain.people import Department, Substitution, User
+from app.domain.requests import MaintenanceRequest
+from app.domain.settings import Setting
+from app.domain.stock import InventoryTransaction, StockReservation
+from app.domain.work import MachineDowntime, MaintenanceWork, WorkStep
+
+__all__ = [
+    "ActivityLog",
+    "Attachment",
+    "Department",
+    "FailureCode",
+    "InventoryTransaction",
+    "Machine",
+    "MachineDowntime",
+    "MachineSparePart",
+    "MaintenanceRequest",
+    "MaintenanceType",
+    "MaintenanceWork",
+    "Notification",
+    "NumberRange",
+    "PartStock",
+    "PartsUsage",
+    "Setting",
+    "SparePart",
+    "SparePartsRequest",
+    "SparePartsRequestLine",
+    "StockLocation",
+    "StockReservation",
+    "Substitution",
+    "User",
+    "WorkStep",
+]
