@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -15,7 +16,12 @@ from app import clock
 from app.database import Base, CompactJson, UtcDateTime
 from app.domain.append_only import append_only
 from app.domain.columns import LongId
-from app.domain.people import User
+
+if TYPE_CHECKING:
+    from app.domain.people import User
+
+_SECRET = {"password_hash"}
+_BOOKKEEPING = {"created_at", "updated_at"}
 
 _source: ContextVar[str | None] = ContextVar("activity_source", default=None)
 
@@ -47,7 +53,7 @@ class ActivityLog(Base):
 
 @contextmanager
 def from_source(source: str) -> Iterator[None]:
-    """Name where the actions inside the block come from (an address, a job), unless they say so themselves."""
+    """Name where the actions inside the block come from: an address, a job. They may say so themselves."""
     token = _source.set(source)
     try:
         yield
@@ -79,3 +85,35 @@ def record(
     session.add(entry)
     session.flush()
     return entry
+
+
+def record_changes(
+    session: Session, action: str, entity_type: str, row: Any, by: int | None
+) -> ActivityLog | None:
+    """Flush a new or changed row, and add an entry with the columns that changed, before and after.
+
+    Secrets are named but not shown. Answers None when nothing changed.
+    """
+    state = sa.inspect(row)
+    is_new = not state.has_identity
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for column in state.mapper.column_attrs:
+        history = state.attrs[column.key].history
+        if column.key in _BOOKKEEPING or not history.has_changes():
+            continue
+        hidden = column.key in _SECRET
+        after[column.key] = "***" if hidden else _plain(history.added[0] if history.added else None)
+        before[column.key] = "***" if hidden else _plain(history.deleted[0] if history.deleted else None)
+    session.add(row)
+    session.flush()
+    if not after:
+        return None
+    return record(session, action, entity_type, row.id, by, before=None if is_new else before, after=after)
+
+
+def _plain(value: Any) -> Any:
+    """A column's value as JSON."""
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from uuid import uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from app import clock
 from app.database import Base, UtcDateTime
+from app.domain import activity, content, files
+from app.domain.entities import EntityType
 from app.domain.people import User
+from app.errors import BusinessError, Forbidden, NotFound
+
+MAX_SIZE = 10 * 1024 * 1024  # bytes
+
+
+class Readable(Protocol):
+    """Anything to read bytes from: an open file, or an upload of a form."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
 
 
 class Attachment(Base):
@@ -37,3 +55,110 @@ class Attachment(Base):
     @property
     def is_image(self) -> bool:
         return self.content_type.startswith("image/")
+
+
+def store(
+    session: Session,
+    folder: Path,
+    file: Readable,
+    filename: str,
+    by: int | None,
+    *,
+    entity_type: str | None = None,
+    entity_id: int | None = None,
+) -> Attachment:
+    """Keep a file below ``folder``. It is removed again when the transaction is rolled back.
+
+    What kind of file it is shows in its content, never in its name. Images are written anew, upright
+    and without metadata (a photo tells where it was taken).
+
+    :raises BusinessError: ATTACHMENT_EMPTY, ATTACHMENT_SIZE, ATTACHMENT_TYPE, ATTACHMENT_BROKEN
+    """
+    name = clean_name(filename)
+    data = file.read(MAX_SIZE + 1)
+    if not data:
+        raise BusinessError("ATTACHMENT_EMPTY", f"{name} is empty.", field="file")
+    if len(data) > MAX_SIZE:
+        message = f"{name} is larger than {MAX_SIZE // 1024 // 1024} MB."
+        raise BusinessError("ATTACHMENT_SIZE", message, field="file")
+    content_type, data = content.examine(data, name)
+    token = uuid4().hex
+    attachment = Attachment(
+        file_name=name,
+        content_type=content_type,
+        size=len(data),
+        digest=hashlib.sha256(data).hexdigest(),
+        storage_key=f"{token[:2]}/{token}",
+        entity_type=entity_type,
+        entity_id=entity_id,
+        uploaded_by=by,
+    )
+    files.write(session, folder / attachment.storage_key, data)
+    session.add(attachment)
+    session.flush()
+    return attachment
+
+
+def open_file(folder: Path, attachment: Attachment) -> BinaryIO:
+    """Open a stored file for reading.
+
+    :raises NotFound: the store has lost it
+    """
+    try:
+        return (folder / attachment.storage_key).open("rb")
+    except FileNotFoundError:
+        raise NotFound(f"The file {attachment.file_name} is missing from the store.") from None
+
+
+def link(
+    session: Session, attachment_ids: Iterable[int], entity_type: str, entity_id: int, by: int | None
+) -> list[Attachment]:
+    """Say what uploaded files belong to. Files that belong there already stay there.
+
+    :raises BusinessError: UNKNOWN_ATTACHMENT (field ``photos.0``), also for a file of something else
+    :raises Forbidden: a user tries to use a file that somebody else uploaded
+    """
+    linked = []
+    for index, attachment_id in enumerate(attachment_ids):
+        attachment = session.get(Attachment, attachment_id)
+        owner = None if attachment is None else (attachment.entity_type, attachment.entity_id)
+        if attachment is None or owner not in ((None, None), (entity_type, entity_id)):
+            message = "The file is not there any more; attach it again."
+            raise BusinessError("UNKNOWN_ATTACHMENT", message, field=f"photos.{index}")
+        if owner == (None, None) and by is not None and attachment.uploaded_by != by:
+            raise Forbidden("Only the person who uploaded a file can attach it.")
+        attachment.entity_type, attachment.entity_id = entity_type, entity_id
+        linked.append(attachment)
+    session.flush()
+    return linked
+
+
+def of(session: Session, entity_type: str, entity_id: int) -> list[Attachment]:
+    """What is attached to a thing, oldest first."""
+    query = sa.select(Attachment).where(
+        Attachment.entity_type == entity_type, Attachment.entity_id == entity_id
+    )
+    return list(session.scalars(query.order_by(Attachment.id)))
+
+
+def remove(session: Session, folder: Path, attachment: Attachment, by: int | None) -> None:
+    """Delete an attachment; its file goes when the transaction is committed."""
+    files.discard(session, folder / attachment.storage_key)
+    before = {
+        "fileName": attachment.file_name,
+        "entityType": attachment.entity_type,
+        "entityId": attachment.entity_id,
+    }
+    session.delete(attachment)
+    activity.record(session, "DELETE_ATTACHMENT", EntityType.ATTACHMENT, attachment.id, by, before=before)
+
+
+def clean_name(filename: str) -> str:
+    """The last part of a file name, without control characters and what file systems dislike."""
+    name = unicodedata.normalize("NFC", filename).replace("\\", "/").rsplit("/", 1)[-1]
+    printable = "".join(c for c in name if unicodedata.category(c)[0] != "C")
+    name = re.sub(r'[<>:"|?*]', "_", printable).strip(" .")
+    if len(name) > 200:
+        stem, dot, suffix = name.rpartition(".")
+        name = f"{stem[:180]}.{suffix[:19]}" if dot else name[:200]
+    return name or "file"

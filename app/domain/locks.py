@@ -20,14 +20,20 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.base import ExecutableOption
 
 from app.errors import NotFound
 
 Row = TypeVar("Row")
 
 
-def lock_rows(session: Session, model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
-    """Lock rows of ``model`` by ascending id and answer them as they are now, by id; unknown ids are left out."""
+def lock_rows(
+    session: Session, model: type[Row], ids: Iterable[int], *options: ExecutableOption
+) -> dict[int, Row]:
+    """Lock rows of ``model`` by ascending id and answer them, as they are now, by id.
+
+    Unknown ids are left out. ``options`` are loader options for what hangs on the rows.
+    """
     wanted = sorted(set(ids))
     if not wanted:
         return {}
@@ -38,17 +44,19 @@ def lock_rows(session: Session, model: type[Row], ids: Iterable[int]) -> dict[in
         .where(key.in_(wanted))
         .order_by(key)
         .with_for_update()
+        .options(*options)
         .execution_options(populate_existing=True)
     )
     return {row.id: row for row in session.scalars(query)}  # type: ignore[attr-defined]
 
 
-def lock_row(session: Session, model: type[Row], row_id: int) -> Row:
-    """Lock one row and answer it as it is now.
+def lock(session: Session, row: Row) -> Row:
+    """Lock a row that is already loaded and bring it up to date.
 
-    :raises NotFound: there is no such row
+    :raises NotFound: it is gone
     """
-    rows = lock_rows(session, model, [row_id])
+    row_id = row.id  # type: ignore[attr-defined]
+    rows = lock_rows(session, type(row), [row_id])
     if row_id not in rows:
-        raise NotFound(f"There is no {model.__name__} {row_id}.")
+        raise NotFound(f"{type(row).__name__} {row_id} no longer exists.")
     return rows[row_id]

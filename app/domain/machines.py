@@ -6,10 +6,12 @@ from datetime import date
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from app.database import Base
+from app.domain import activity, values
 from app.domain.columns import Timestamps
+from app.domain.entities import EntityType
 from app.domain.parts import SparePart
 from app.domain.people import Department
 
@@ -80,3 +82,14 @@ class MachineSparePart(Base):
 
     machine: Mapped[Machine] = relationship(back_populates="spare_parts")
     part: Mapped[SparePart] = relationship()
+
+
+def set_status(session: Session, machine: Machine, status: str, by: int | None) -> None:
+    """Say what state a machine is in; the caller has locked it.
+
+    :raises BusinessError: BAD_STATUS
+    """
+    values.one_of(status, list(MachineStatus), code="BAD_STATUS", what="machine status", field="status")
+    if machine.status != status:
+        machine.status = status
+        activity.record_changes(session, "CHANGE_MACHINE_STATUS", EntityType.MACHINE, machine, by)

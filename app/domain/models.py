@@ -5,16 +5,19 @@ from __future__ import annotations
 from app.domain.activity import ActivityLog
 from app.domain.attachments import Attachment
 from app.domain.catalogues import FailureCode, MaintenanceType
+from app.domain.downtime import MachineDowntime
 from app.domain.machines import Machine, MachineSparePart
 from app.domain.notifications import Notification
 from app.domain.numbering import NumberRange
 from app.domain.parts import PartStock, SparePart, StockLocation
-from app.domain.parts_requests import PartsUsage, SparePartsRequest, SparePartsRequestLine
+from app.domain.parts_requests import SparePartsRequest, SparePartsRequestLine
 from app.domain.people import Department, Substitution, User
 from app.domain.requests import MaintenanceRequest
+from app.domain.reservations import StockReservation
 from app.domain.settings import Setting
-from app.domain.stock import InventoryTransaction, StockReservation
-from app.domain.work import MachineDowntime, MaintenanceWork, WorkStep
+from app.domain.stock import InventoryTransaction
+from app.domain.usage import PartsUsage
+from app.domain.work import MaintenanceWork, WorkStep
 
 __all__ = [
     "ActivityLog",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
 from app.database import Base, Money
 from app.domain.columns import Timestamps
+from app.domain.locks import lock_rows
 
 
 class StockLocation(Timestamps, Base):
@@ -54,6 +56,16 @@ class SparePart(Timestamps, Base):
     stock: Mapped[list[PartStock]] = relationship(back_populates="part", order_by="PartStock.location_id")
 
     @property
+    def free(self) -> int:
+        """How many may be taken from all locations together without breaking a promise."""
+        return sum(stock.free for stock in self.stock)
+
+    @property
+    def label(self) -> str:
+        """Name and number, as messages give them."""
+        return f"{self.part_name} ({self.part_number})"
+
+    @property
     def is_low(self) -> bool:
         """Whether less is left than the factory wants to have."""
         return self.active and self.quantity < self.min_quantity
@@ -83,3 +95,8 @@ class PartStock(Base):
     def free(self) -> int:
         """How many may be taken without breaking a promise."""
         return self.quantity - self.reserved
+
+
+def lock_parts(session: Session, part_ids: Iterable[int]) -> dict[int, SparePart]:
+    """Lock parts by ascending id and answer them by id, with their stock as it is now."""
+    return lock_rows(session, SparePart, part_ids, selectinload(SparePart.stock))

@@ -2,128 +2,189 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Session
 
 from app import clock
-from app.database import Base, Money, UtcDateTime
-from app.domain.columns import Timestamps
-from app.domain.parts import SparePart
-from app.domain.people import User
+from app.domain import activity, reservations, values
+from app.domain.entities import EntityType
+from app.domain.issuing import IssueResult, issue
+from app.domain.locks import lock
+from app.domain.parts import SparePart, lock_parts
 from app.domain.requests import MaintenanceRequest
-from app.domain.stock import InventoryTransaction, StockReservation
-from app.domain.work import MaintenanceWork
-
-
-class PartsRequestStatus(StrEnum):
-    """Where a parts request stands."""
-
-    PENDING = "PENDING"
-    APPROVED = "APPROVED"
-    REJECTED = "REJECTED"
-    PARTIALLY_ISSUED = "PARTIALLY_ISSUED"
-    ISSUED = "ISSUED"
-    CANCELLED = "CANCELLED"
-
-
-OPEN_STATUSES = (
-    PartsRequestStatus.PENDING,
-    PartsRequestStatus.APPROVED,
-    PartsRequestStatus.PARTIALLY_ISSUED,
+from app.domain.spare_parts_requests import (
+    ISSUABLE_STATUSES,
+    OPEN_STATUSES,
+    PartsRequestStatus,
+    SparePartsRequest,
+    SparePartsRequestLine,
+    change_status,
+    check_status,
+    checked_quantity,
+    quantities_by_line,
 )
-ISSUABLE_STATUSES = (PartsRequestStatus.APPROVED, PartsRequestStatus.PARTIALLY_ISSUED)
+from app.domain.usage import PartsUsage
+from app.errors import BusinessError
+
+__all__ = [
+    "ISSUABLE_STATUSES",
+    "OPEN_STATUSES",
+    "IssueResult",
+    "PartsRequestStatus",
+    "PartsUsage",
+    "SparePartsRequest",
+    "SparePartsRequestLine",
+    "approve",
+    "cancel",
+    "create",
+    "issue",
+    "outstanding",
+    "reject",
+    "total_cost",
+]
 
 
-class SparePartsRequest(Timestamps, Base):
-    """Parts asked for, for one maintenance request."""
+def create(
+    session: Session,
+    request: MaintenanceRequest,
+    requester_id: int | None,
+    lines: Sequence[Mapping[str, Any]],
+    business_key: str,
+) -> SparePartsRequest:
+    """Ask for parts. A line is a mapping with ``partId``, ``quantity`` and ``reason`` (optional).
 
-    __tablename__ = "spare_parts_requests"
-    __table_args__ = (
-        sa.Index("ix_spare_parts_requests_status", "status", "created_at"),
-        sa.Index("ix_spare_parts_requests_request", "maintenance_request_id", "status"),
-        sa.Index("ix_spare_parts_requests_requester", "requester_id", "created_at"),
+    :raises BusinessError: WRONG_STATUS (the maintenance request is closed), NO_LINES, UNKNOWN_PART,
+        BAD_QUANTITY (fields ``lines.0.quantity`` ...)
+    """
+    lock(session, request)
+    if not request.is_open:
+        message = f"{request.business_key} is {request.status}; no parts can be requested for it."
+        raise BusinessError("WRONG_STATUS", message)
+    if not lines:
+        raise BusinessError("NO_LINES", "Name at least one part.", field="lines")
+    rows = []
+    for position, line in enumerate(lines):
+        at = f"lines.{position}"
+        part = values.active_row(
+            session, SparePart, line.get("partId"), code="UNKNOWN_PART", what="part", field=f"{at}.partId"
+        )
+        quantity = checked_quantity(line.get("quantity"), 1, f"{at}.quantity")
+        reason = str(line.get("reason") or "").strip()[:500]
+        rows.append(
+            SparePartsRequestLine(
+                position=position,
+                part=part,
+                quantity_requested=quantity,
+                unit_price=part.unit_price,
+                reason=reason,
+            )
+        )
+    pr = SparePartsRequest(
+        business_key=business_key,
+        maintenance_request=request,
+        requester_id=requester_id,
+        status=PartsRequestStatus.PENDING,
+        lines=rows,
     )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    business_key: Mapped[str] = mapped_column(sa.String(40), unique=True)
-    maintenance_request_id: Mapped[int] = mapped_column(sa.ForeignKey("maintenance_requests.id"))
-    requester_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"))
-    status: Mapped[str] = mapped_column(sa.String(20), default=PartsRequestStatus.PENDING)
-    approved_by: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"))
-    approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    closing_reason: Mapped[str] = mapped_column(sa.String(500), default="")
-
-    maintenance_request: Mapped[MaintenanceRequest] = relationship()
-    requester: Mapped[User | None] = relationship(foreign_keys=[requester_id])
-    approver: Mapped[User | None] = relationship(foreign_keys=[approved_by])
-    lines: Mapped[list[SparePartsRequestLine]] = relationship(
-        back_populates="parts_request", order_by="SparePartsRequestLine.position"
+    session.add(pr)
+    session.flush()
+    after = {"lines": [{"partId": row.spare_part_id, "quantity": row.quantity_requested} for row in rows]}
+    activity.record(
+        session, "REQUEST_PARTS", EntityType.SPARE_PARTS_REQUEST, pr.id, requester_id, after=after
     )
+    return pr
 
 
-class SparePartsRequestLine(Base):
-    """One part of a parts request. ``unit_price`` is the price when it was asked for."""
+def approve(
+    session: Session, pr: SparePartsRequest, by: int | None, quantities: Mapping[int, int] | None = None
+) -> None:
+    """Approve, and reserve as much as is free in stock.
 
-    __tablename__ = "spare_parts_request_lines"
-    __table_args__ = (
-        sa.UniqueConstraint("parts_request_id", "position"),
-        sa.Index("ix_spare_parts_request_lines_part", "spare_part_id"),
+    ``quantities`` by line id replace what was requested: a line that is not named gets what it asked
+    for, and 0 refuses a line.
+
+    :raises BusinessError: WRONG_STATUS, UNKNOWN_LINE, BAD_QUANTITY, TOO_MANY, NOTHING_APPROVED
+        (fields ``lines.0.quantityApproved`` ...)
+    """
+    lock(session, pr)
+    check_status(pr, PartsRequestStatus.PENDING)
+    wanted = quantities_by_line(pr, quantities or {}, "quantityApproved")
+    for line in pr.lines:
+        quantity = wanted.get(line.id, line.quantity_requested)
+        if quantity > line.quantity_requested:
+            message = f"{line.part.label}: {quantity} approved, but only {line.quantity_requested} requested."
+            raise BusinessError("TOO_MANY", message, field=f"lines.{line.position}.quantityApproved")
+        wanted[line.id] = quantity
+    if not any(wanted.values()):
+        message = "Nothing is approved; reject the request instead."
+        raise BusinessError("NOTHING_APPROVED", message, field="lines")
+    parts = lock_parts(session, (line.spare_part_id for line in pr.lines))
+    for line in pr.lines:
+        line.quantity_approved = wanted[line.id]
+        reservations.reserve(session, line.id, parts[line.spare_part_id], line.quantity_open)
+    pr.approved_by, pr.approved_at = by, clock.now()
+    approved = [{"lineId": line.id, "quantity": line.quantity_approved} for line in pr.lines]
+    change_status(session, pr, PartsRequestStatus.APPROVED, by, "APPROVE_PARTS", {"lines": approved})
+
+
+def reject(session: Session, pr: SparePartsRequest, by: int | None, reason: str) -> None:
+    """Refuse a pending request.
+
+    :raises BusinessError: WRONG_STATUS, REASON_MISSING
+    """
+    message = "Say why the parts are refused."
+    reason = values.text(reason, code="REASON_MISSING", message=message, field="reason")
+    lock(session, pr)
+    check_status(pr, PartsRequestStatus.PENDING)
+    _close(session, pr, PartsRequestStatus.REJECTED, by, "REJECT_PARTS", reason)
+
+
+def cancel(session: Session, pr: SparePartsRequest, by: int | None, reason: str) -> None:
+    """Call off what has not been issued yet. A cancelled request stays as it is.
+
+    :raises BusinessError: WRONG_STATUS, when all was issued or the request was rejected
+    """
+    lock(session, pr)
+    if pr.status == PartsRequestStatus.CANCELLED:
+        return
+    check_status(pr, *OPEN_STATUSES)
+    _close(session, pr, PartsRequestStatus.CANCELLED, by, "CANCEL_PARTS", reason.strip())
+
+
+def total_cost(pr: SparePartsRequest) -> Decimal:
+    """What the request costs at the prices of its day: what was approved or, before that, asked for."""
+    total = Decimal(0)
+    for line in pr.lines:
+        approved = line.quantity_approved
+        total += line.unit_price * (line.quantity_requested if approved is None else approved)
+    return total
+
+
+def outstanding(session: Session, request_id: int) -> list[SparePartsRequest]:
+    """The parts requests of a maintenance request that something is still to be done about, oldest first."""
+    query = (
+        sa.select(SparePartsRequest)
+        .where(SparePartsRequest.maintenance_request_id == request_id)
+        .where(SparePartsRequest.status.in_(OPEN_STATUSES))
+        .order_by(SparePartsRequest.id)
     )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    parts_request_id: Mapped[int] = mapped_column(sa.ForeignKey("spare_parts_requests.id"))
-    position: Mapped[int]
-    spare_part_id: Mapped[int] = mapped_column(sa.ForeignKey("spare_parts.id"))
-    quantity_requested: Mapped[int]
-    quantity_approved: Mapped[int | None]
-    quantity_issued: Mapped[int] = mapped_column(default=0)
-    unit_price: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
-    reason: Mapped[str] = mapped_column(sa.String(500), default="")
-
-    parts_request: Mapped[SparePartsRequest] = relationship(back_populates="lines")
-    part: Mapped[SparePart] = relationship()
-    reservations: Mapped[list[StockReservation]] = relationship(
-        order_by="StockReservation.id", cascade="all, delete-orphan"
-    )
-
-    @property
-    def quantity_reserved(self) -> int:
-        """How many lie ready for this line."""
-        return sum(reservation.quantity for reservation in self.reservations)
-
-    @property
-    def quantity_open(self) -> int:
-        """How many are approved and not issued yet: the back-order."""
-        return (self.quantity_approved or 0) - self.quantity_issued
+    return list(session.scalars(query))
 
 
-class PartsUsage(Base):
-    """Parts that went into a piece of work, at their price on that day."""
-
-    __tablename__ = "spare_parts_usage"
-    __table_args__ = (
-        sa.Index("ix_spare_parts_usage_work", "work_id"),
-        sa.Index("ix_spare_parts_usage_part", "spare_part_id", "used_at"),
-        sa.Index("ix_spare_parts_usage_used_at", "used_at"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    work_id: Mapped[int] = mapped_column(sa.ForeignKey("maintenance_work.id"))
-    line_id: Mapped[int] = mapped_column(sa.ForeignKey("spare_parts_request_lines.id"))
-    transaction_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("spare_parts_inventory_transactions.id"), unique=True
-    )
-    spare_part_id: Mapped[int] = mapped_column(sa.ForeignKey("spare_parts.id"))
-    quantity: Mapped[int]
-    unit_cost: Mapped[Decimal] = mapped_column(Money)
-    cost: Mapped[Decimal] = mapped_column(Money)
-    used_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
-
-    work: Mapped[MaintenanceWork] = relationship(back_populates="parts_used")
-    part: Mapped[SparePart] = relationship()
-    transaction: Mapped[InventoryTransaction] = relationship()
+def _close(
+    session: Session,
+    pr: SparePartsRequest,
+    status: PartsRequestStatus,
+    by: int | None,
+    action: str,
+    reason: str,
+) -> None:
+    """End a request and give back what is reserved for it."""
+    lock_parts(session, (line.spare_part_id for line in pr.lines))
+    reservations.release(session, (line.id for line in pr.lines))
+    pr.closed_at, pr.closing_reason = clock.now(), reason[:500]
+    change_status(session, pr, status, by, action, {"reason": reason})

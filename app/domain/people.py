@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
+import bcrypt
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from app.database import Base
+from app.domain import activity, values
 from app.domain.columns import Timestamps
+from app.domain.entities import EntityType
+from app.errors import BusinessError
+
+BCRYPT_ROUNDS = 10
+PASSWORD_LEAST = 8  # characters
+PASSWORD_MOST = 72  # bytes: bcrypt knows no more
 
 
 class Role(StrEnum):
@@ -72,3 +81,187 @@ class Substitution(Timestamps, Base):
 
     user: Mapped[User] = relationship(foreign_keys=[user_id])
     substitute: Mapped[User] = relationship(foreign_keys=[substitute_id])
+
+
+# What the password of nobody is compared with, so that an unknown address takes as long as a wrong password.
+_NOBODY = bcrypt.hashpw(b"nobody", bcrypt.gensalt(BCRYPT_ROUNDS)).decode()
+
+
+def hash_password(password: str) -> str:
+    """The bcrypt hash of a new password.
+
+    :raises BusinessError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG
+    """
+    if len(password) < PASSWORD_LEAST:
+        message = f"A password has at least {PASSWORD_LEAST} characters."
+        raise BusinessError("PASSWORD_TOO_SHORT", message, field="password")
+    secret = password.encode()
+    if len(secret) > PASSWORD_MOST:
+        message = f"A password has at most {PASSWORD_MOST} bytes; use a shorter one."
+        raise BusinessError("PASSWORD_TOO_LONG", message, field="password")
+    return bcrypt.hashpw(secret, bcrypt.gensalt(BCRYPT_ROUNDS)).decode()
+
+
+def check_password(user: User | None, password: str) -> bool:
+    """Whether this is the password of this user. It takes the same time when there is no such user."""
+    stored = _NOBODY if user is None else user.password_hash
+    secret = password.encode()
+    matches = bcrypt.checkpw(secret[:PASSWORD_MOST], stored.encode())
+    return matches and user is not None and len(secret) <= PASSWORD_MOST
+
+
+def set_password(session: Session, user: User, password: str, by: int | None) -> None:
+    """Give a user a new password.
+
+    :raises BusinessError: as :func:`hash_password`
+    """
+    user.password_hash = hash_password(password)
+    activity.record_changes(session, "CHANGE_PASSWORD", EntityType.USER, user, by)
+
+
+def by_email(session: Session, email: str) -> User | None:
+    """The user with this address, active or not; upper and lower case are the same."""
+    return session.scalar(sa.select(User).where(User.email == email.strip().lower()))
+
+
+def create_user(
+    session: Session,
+    by: int | None,
+    *,
+    email: str,
+    name: str,
+    password: str,
+    role: str | None = None,
+    department_id: int | None = None,
+    process_owner: bool = False,
+    language: str = "en",
+) -> User:
+    """Add a user.
+
+    :raises BusinessError: BAD_EMAIL, EMAIL_TAKEN, NAME_MISSING, BAD_ROLE, UNKNOWN_DEPARTMENT, or what
+        :func:`hash_password` raises
+    """
+    user = User(process_owner=process_owner, language=language, password_hash=hash_password(password))
+    _assign(session, user, {"email": email, "name": name, "role": role, "department_id": department_id})
+    activity.record_changes(session, "CREATE_USER", EntityType.USER, user, by)
+    return user
+
+
+def update_user(session: Session, user: User, by: int | None, **changes: Any) -> User:
+    """Change email, name, role, department_id, process_owner, active or language of a user.
+
+    :raises BusinessError: as :func:`create_user`; LAST_ADMIN when nobody could administer any more
+    """
+    if user.role == Role.ADMIN and user.active:
+        stays = changes.get("role", user.role) == Role.ADMIN and changes.get("active", True)
+        others = sa.select(User.id).where(User.role == Role.ADMIN, User.active, User.id != user.id)
+        # Locked, so that two administrators cannot remove each other at the same time.
+        if not stays and not session.scalars(others.order_by(User.id).with_for_update()).all():
+            field = "active" if "active" in changes else "role"
+            raise BusinessError("LAST_ADMIN", "The factory needs at least one administrator.", field=field)
+    _assign(session, user, changes)
+    activity.record_changes(session, "UPDATE_USER", EntityType.USER, user, by)
+    return user
+
+
+def _assign(session: Session, user: User, changes: dict[str, Any]) -> None:
+    """Check values and put them on a user."""
+    unknown = set(changes) - {
+        "email", "name", "role", "department_id", "process_owner", "active", "language",
+    }  # fmt: skip
+    if unknown:
+        raise TypeError(f"not a user's to change: {', '.join(sorted(unknown))}")
+    with session.no_autoflush:
+        if "email" in changes:
+            changes["email"] = _free_email(session, changes["email"], user)
+        if "name" in changes:
+            changes["name"] = values.text(
+                changes["name"], code="NAME_MISSING", message="Give a name.", field="name"
+            )
+        if changes.get("role") is not None:
+            values.one_of(changes["role"], list(Role), code="BAD_ROLE", what="role", field="role")
+        if changes.get("department_id") is not None:
+            values.active_row(
+                session, Department, changes["department_id"],
+                code="UNKNOWN_DEPARTMENT", what="department", field="departmentId",
+            )  # fmt: skip
+    for name, value in changes.items():
+        setattr(user, name, value)
+
+
+def _free_email(session: Session, email: str, user: User) -> str:
+    """The address as it is stored, when it can be one and is nobody else's."""
+    address = email.strip().lower()
+    local, at, domain = address.partition("@")
+    if not (local and at and domain) or " " in address or "@" in domain or len(address) > 255:
+        raise BusinessError("BAD_EMAIL", f"{email!r} is not an e-mail address.", field="email")
+    holder = by_email(session, address)
+    if holder is not None and holder is not user:
+        raise BusinessError("EMAIL_TAKEN", f"Another user has the address {address}.", field="email")
+    return address
+
+
+def eligible(session: Session, role: str, department_id: int | None = None) -> list[User]:
+    """The active users with a role, of one department if given, by name."""
+    query = sa.select(User).where(User.role == role, User.active).order_by(User.name, User.id)
+    if department_id is not None:
+        query = query.where(User.department_id == department_id)
+    return list(session.scalars(query))
+
+
+def set_substitute(
+    session: Session, user: User, substitute_id: int, starts_on: date, ends_on: date, by: int | None
+) -> Substitution:
+    """Let somebody do a user's tasks from one day to another, both included.
+
+    :raises BusinessError: BAD_PERIOD, UNKNOWN_SUBSTITUTE, OWN_SUBSTITUTE, OVERLAPPING_ABSENCE
+    """
+    if ends_on < starts_on:
+        raise BusinessError("BAD_PERIOD", "The absence ends before it begins.", field="until")
+    if substitute_id == user.id:
+        raise BusinessError("OWN_SUBSTITUTE", "Nobody can stand in for themselves.", field="substituteId")
+    values.active_row(
+        session, User, substitute_id, code="UNKNOWN_SUBSTITUTE", what="user", field="substituteId"
+    )
+    overlapping = sa.select(Substitution.id).where(
+        Substitution.user_id == user.id, Substitution.starts_on <= ends_on, Substitution.ends_on >= starts_on
+    )
+    if session.scalars(overlapping).first() is not None:
+        message = "An absence in this period is already entered; remove it first."
+        raise BusinessError("OVERLAPPING_ABSENCE", message, field="from")
+    row = Substitution(user_id=user.id, substitute_id=substitute_id, starts_on=starts_on, ends_on=ends_on)
+    session.add(row)
+    after = {"substituteId": substitute_id, "from": starts_on.isoformat(), "until": ends_on.isoformat()}
+    activity.record(session, "SET_SUBSTITUTE", EntityType.USER, user.id, by, after=after)
+    return row
+
+
+def remove_substitute(session: Session, substitution: Substitution, by: int | None) -> None:
+    """Take back an absence."""
+    before = {
+        "substituteId": substitution.substitute_id,
+        "from": substitution.starts_on.isoformat(),
+        "until": substitution.ends_on.isoformat(),
+    }
+    session.delete(substitution)
+    activity.record(session, "REMOVE_SUBSTITUTE", EntityType.USER, substitution.user_id, by, before=before)
+
+
+def stands_in_for(session: Session, user_id: int, on: date) -> list[User]:
+    """The active users who are absent on this day and named ``user_id`` as their substitute, by name."""
+    query = (
+        sa.select(User)
+        .join(Substitution, Substitution.user_id == User.id)
+        .where(Substitution.substitute_id == user_id, User.active)
+        .where(Substitution.starts_on <= on, Substitution.ends_on >= on)
+        .order_by(User.name, User.id)
+    )
+    return list(session.scalars(query))
+
+
+def is_absent(session: Session, user_id: int, on: date) -> bool:
+    """Whether somebody stands in for this user on this day."""
+    query = sa.select(Substitution.id).where(
+        Substitution.user_id == user_id, Substitution.starts_on <= on, Substitution.ends_on >= on
+    )
+    return session.scalars(query.limit(1)).first() is not None

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict, dataclass
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.database import Base, CompactJson
+from app.domain import activity, values
 from app.domain.columns import Timestamps
+from app.domain.entities import EntityType
+from app.errors import BusinessError
 
 
 class Setting(Timestamps, Base):
@@ -18,3 +24,51 @@ class Setting(Timestamps, Base):
 
     key: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
     value: Mapped[Any] = mapped_column(CompactJson)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the factory is called, which clock hangs on its wall, and what it pays with."""
+
+    name: str = "Factory"
+    time_zone: str = "UTC"
+    currency: str = "EUR"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+def site(session: Session) -> Site:
+    """The site's settings, with defaults for those that nobody has changed."""
+    known = asdict(Site())
+    stored = session.execute(sa.select(Setting.key, Setting.value).where(Setting.key.in_(known)))
+    return Site(**{**known, **{key: value for key, value in stored}})
+
+
+def change_site(session: Session, by: int | None, **changes: str) -> Site:
+    """Change ``name``, ``time_zone`` (IANA) or ``currency`` (ISO 4217).
+
+    :raises BusinessError: NAME_MISSING, BAD_TIME_ZONE, BAD_CURRENCY
+    """
+    before = asdict(site(session))
+    if unknown := set(changes) - set(before):
+        raise TypeError(f"not settings of a site: {', '.join(sorted(unknown))}")
+    if "name" in changes:
+        changes["name"] = values.text(
+            changes["name"], code="NAME_MISSING", message="Give the site a name.", field="name"
+        )
+    if "time_zone" in changes and changes["time_zone"] not in available_timezones():
+        message = f"{changes['time_zone']!r} is not a time zone; use a name like Europe/Berlin."
+        raise BusinessError("BAD_TIME_ZONE", message, field="timeZone")
+    if "currency" in changes and not re.fullmatch("[A-Z]{3}", changes["currency"]):
+        message = f"{changes['currency']!r} is not a currency; use three letters like EUR."
+        raise BusinessError("BAD_CURRENCY", message, field="currency")
+    changed = {key: value for key, value in changes.items() if value != before[key]}
+    for key, value in changed.items():
+        session.merge(Setting(key=key, value=value))
+    if changed:
+        session.flush()
+        old = {key: before[key] for key in changed}
+        activity.record(session, "CHANGE_SETTINGS", EntityType.SETTING, None, by, before=old, after=changed)
+    return site(session)

@@ -8,14 +8,17 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from app import clock
 from app.database import Base, Money, UtcDateTime
+from app.domain import activity, notifications, reservations, values
 from app.domain.append_only import append_only
 from app.domain.columns import LongId
-from app.domain.parts import PartStock, SparePart, StockLocation
-from app.domain.people import User
+from app.domain.entities import EntityType
+from app.domain.parts import PartStock, SparePart, StockLocation, lock_parts
+from app.domain.people import Role, User
+from app.errors import BusinessError
 
 
 class MovementKind(StrEnum):
@@ -88,19 +91,126 @@ class InventoryTransaction(Base):
         )
 
 
-class StockReservation(Base):
-    """How much of the stock at one location is promised to one line of a parts request."""
+def record_movement(
+    session: Session,
+    part_id: int,
+    kind: str,
+    quantity: int,
+    *,
+    location_id: int | None = None,
+    to_location_id: int | None = None,
+    by: int | None,
+    reference_type: str | None = None,
+    reference_id: int | None = None,
+    notes: str = "",
+    unit_cost: Decimal | None = None,
+) -> InventoryTransaction:
+    """Change stock, under the part's lock: the only way in which stock changes.
 
-    __tablename__ = "stock_reservations"
-    __table_args__ = (
-        sa.UniqueConstraint("line_id", "stock_id"),
-        sa.CheckConstraint("quantity > 0", name="quantity"),
-        sa.Index("ix_stock_reservations_stock", "stock_id"),
+    ``quantity`` is at least 1; for an ADJUSTMENT it is the difference, below zero when fewer were found.
+    Without a location the part's usual one is meant. OUT and TRANSFER leave alone what is promised to
+    parts requests; an adjustment below that takes the newest promises back. ``unit_cost`` is the
+    part's price unless given. Inventory managers are told when the part falls below its minimum.
+
+    :raises BusinessError: BAD_MOVEMENT, BAD_QUANTITY, UNKNOWN_PART, UNKNOWN_LOCATION, SAME_LOCATION,
+        NOT_ENOUGH_STOCK
+    """
+    values.one_of(kind, list(MovementKind), code="BAD_MOVEMENT", what="kind of movement", field="kind")
+    if reference_type is not None:
+        values.one_of(reference_type, list(ReferenceType), code="BAD_MOVEMENT", what="reference")
+    elif kind in (MovementKind.ADJUSTMENT, MovementKind.TRANSFER):
+        reference_type = kind
+    quantity = _checked_quantity(kind, quantity)
+    part = lock_parts(session, [part_id]).get(part_id)
+    if part is None:
+        raise BusinessError("UNKNOWN_PART", "There is no such spare part.", field="partId")
+    place = _stock_at(session, part, location_id or part.default_location_id, "locationId")
+    target = None
+    if kind == MovementKind.TRANSFER:
+        if to_location_id == place.location_id:
+            message = "Choose another location to move the parts to."
+            raise BusinessError("SAME_LOCATION", message, field="toLocationId")
+        target = _stock_at(session, part, to_location_id, "toLocationId")
+
+    was_low, old = part.is_low, part.quantity
+    change = -quantity if kind in (MovementKind.OUT, MovementKind.TRANSFER) else quantity
+    _check_enough(part, place, kind, change)
+    if place.quantity + change < place.reserved:
+        reservations.give_up(session, place, place.quantity + change)
+    place.quantity += change
+    if target is not None:
+        target.quantity += quantity
+    else:
+        part.quantity += change
+    movement = InventoryTransaction(
+        spare_part_id=part.id,
+        transaction_type=kind,
+        quantity=quantity,
+        balance=part.quantity,
+        location_id=place.location_id,
+        to_location_id=None if target is None else target.location_id,
+        reference_type=reference_type,
+        reference_id=reference_id,
+        performed_by=by,
+        notes=notes,
+        unit_cost=part.unit_price if unit_cost is None else unit_cost,
     )
+    session.add(movement)
+    session.flush()
+    activity.record(
+        session, f"STOCK_{kind}", EntityType.SPARE_PART, part.id, by,
+        before={"quantity": old}, after={"quantity": part.quantity, "transactionId": movement.id},
+    )  # fmt: skip
+    if part.is_low and not was_low:
+        _report_low(session, part)
+    return movement
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    line_id: Mapped[int] = mapped_column(sa.ForeignKey("spare_parts_request_lines.id"))
-    stock_id: Mapped[int] = mapped_column(sa.ForeignKey("part_stock.id"))
-    quantity: Mapped[int]
 
-    stock: Mapped[PartStock] = relationship()
+def _checked_quantity(kind: str, quantity: int) -> int:
+    """The quantity as a whole number that makes sense for this kind of movement."""
+    if kind != MovementKind.ADJUSTMENT:
+        message = "The quantity is a whole number of at least 1."
+        return values.whole_number(quantity, least=1, code="BAD_QUANTITY", message=message, field="quantity")
+    message = "An adjustment is a whole number other than 0: the difference that was found."
+    number = values.whole_number(
+        quantity, least=-2_000_000_000, code="BAD_QUANTITY", message=message, field="quantity"
+    )
+    if number == 0:
+        raise BusinessError("BAD_QUANTITY", message, field="quantity")
+    return number
+
+
+def _stock_at(session: Session, part: SparePart, location_id: int | None, field: str) -> PartStock:
+    """The part's stock at a location, an empty one where there was none yet."""
+    for stock in part.stock:
+        if stock.location_id == location_id:
+            return stock
+    values.active_row(
+        session, StockLocation, location_id, code="UNKNOWN_LOCATION", what="stock location", field=field
+    )
+    stock = PartStock(spare_part_id=part.id, location_id=location_id, quantity=0, reserved=0)
+    part.stock.append(stock)
+    session.flush()
+    return stock
+
+
+def _check_enough(part: SparePart, place: PartStock, kind: str, change: int) -> None:
+    """Refuse what would take more than there is, or than is free."""
+    available = place.quantity if kind == MovementKind.ADJUSTMENT else place.free
+    if change >= 0 or -change <= available:
+        return
+    message = f"{part.label}, {place.location.name}: {-change} wanted, {available} available."
+    if kind != MovementKind.ADJUSTMENT and place.reserved:
+        message += f" {place.reserved} more are reserved for parts requests."
+    raise BusinessError("NOT_ENOUGH_STOCK", message, field="quantity")
+
+
+def _report_low(session: Session, part: SparePart) -> None:
+    """Tell the inventory managers that a part has fallen below its minimum."""
+    notifications.notify(
+        session,
+        role=Role.INVENTORY_MANAGER,
+        title=f"Low stock: {part.label}",
+        body=f"{part.quantity} left, minimum {part.min_quantity}.",
+        link=f"/spare-parts/{part.id}",
+    )
