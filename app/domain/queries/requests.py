@@ -1,0 +1,148 @@
+"""Lists and histories of maintenance requests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from app.domain.activity import ActivityLog
+from app.domain.entities import EntityType
+from app.domain.machines import Machine
+from app.domain.queries.paging import Page, matches, page_of
+from app.domain.requests import OPEN_STATUSES, MaintenanceRequest, Priority
+from app.domain.spare_parts_requests import SparePartsRequest, SparePartsRequestLine
+from app.domain.usage import PartsUsage
+from app.domain.work import MaintenanceWork, WorkStep
+
+_URGENCY = sa.case(
+    {Priority.CRITICAL: 0, Priority.HIGH: 1, Priority.MEDIUM: 2, Priority.LOW: 3},
+    value=MaintenanceRequest.priority,
+)
+SORTS = {
+    "newest": (MaintenanceRequest.reported_at.desc(), MaintenanceRequest.id.desc()),
+    "oldest": (MaintenanceRequest.reported_at, MaintenanceRequest.id),
+    "priority": (_URGENCY, MaintenanceRequest.reported_at, MaintenanceRequest.id),
+}
+
+# What a row of a list shows.
+_ROW = (
+    joinedload(MaintenanceRequest.machine).joinedload(Machine.department),
+    joinedload(MaintenanceRequest.reporter),
+    joinedload(MaintenanceRequest.assigned_technician),
+)
+
+
+def list_requests(
+    session: Session,
+    *,
+    statuses: Collection[str] = (),
+    priority: str | None = None,
+    machine_id: int | None = None,
+    department_id: int | None = None,
+    reporter_id: int | None = None,
+    technician_id: int | None = None,
+    q: str = "",
+    sort: str = "newest",
+    page: int = 1,
+    page_size: int = 25,
+) -> Page[MaintenanceRequest]:
+    """Requests that fit all filters given, with machine, department and people.
+
+    ``q`` is looked for in business key, description, machine name and QR code; ``sort`` is a key of
+    :data:`SORTS`.
+    """
+    query = sa.select(MaintenanceRequest).join(MaintenanceRequest.machine).options(*_ROW)
+    if statuses:
+        query = query.where(MaintenanceRequest.status.in_(list(statuses)))
+    for column, value in (
+        (MaintenanceRequest.priority, priority),
+        (MaintenanceRequest.machine_id, machine_id),
+        (MaintenanceRequest.reporter_id, reporter_id),
+        (MaintenanceRequest.assigned_technician_id, technician_id),
+        (Machine.department_id, department_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if q.strip():
+        query = query.where(
+            matches(
+                q,
+                MaintenanceRequest.business_key,
+                MaintenanceRequest.problem_description,
+                Machine.name,
+                Machine.qr_code,
+            )
+        )
+    return page_of(session, query.order_by(*SORTS[sort]), page, page_size)
+
+
+def open_requests(session: Session, machine_id: int) -> list[MaintenanceRequest]:
+    """What is being done about a machine now, most urgent first."""
+    query = (
+        sa.select(MaintenanceRequest)
+        .where(MaintenanceRequest.machine_id == machine_id)
+        .where(MaintenanceRequest.status.in_(OPEN_STATUSES))
+        .options(*_ROW)
+        .order_by(*SORTS["priority"])
+    )
+    return list(session.scalars(query))
+
+
+def get_request(session: Session, request_id: int) -> MaintenanceRequest | None:
+    """A request with all that its page shows about machine, people and work."""
+    work = selectinload(MaintenanceRequest.work)
+    query = (
+        sa.select(MaintenanceRequest)
+        .where(MaintenanceRequest.id == request_id)
+        .options(
+            *_ROW,
+            joinedload(MaintenanceRequest.failure_code),
+            joinedload(MaintenanceRequest.maintenance_type),
+            work.selectinload(MaintenanceWork.steps).joinedload(WorkStep.performer),
+            work.selectinload(MaintenanceWork.parts_used).joinedload(PartsUsage.part),
+            work.joinedload(MaintenanceWork.technician),
+            work.joinedload(MaintenanceWork.maintenance_type),
+        )
+    )
+    return session.scalars(query).first()
+
+
+def parts_requests_of(session: Session, request_id: int) -> list[SparePartsRequest]:
+    """The parts requests of a maintenance request with lines, parts and reservations, oldest first."""
+    lines = selectinload(SparePartsRequest.lines)
+    query = (
+        sa.select(SparePartsRequest)
+        .where(SparePartsRequest.maintenance_request_id == request_id)
+        .options(
+            joinedload(SparePartsRequest.requester),
+            lines.joinedload(SparePartsRequestLine.part),
+            lines.selectinload(SparePartsRequestLine.reservations),
+        )
+        .order_by(SparePartsRequest.id)
+    )
+    return list(session.scalars(query))
+
+
+def timeline(session: Session, request_id: int) -> list[ActivityLog]:
+    """All that was done about a request, its work and its parts requests, oldest first."""
+    work = sa.select(MaintenanceWork.id).where(MaintenanceWork.maintenance_request_id == request_id)
+    parts = sa.select(SparePartsRequest.id).where(SparePartsRequest.maintenance_request_id == request_id)
+    query = (
+        sa.select(ActivityLog)
+        .where(
+            sa.or_(
+                _about(EntityType.MAINTENANCE_REQUEST, ActivityLog.entity_id == request_id),
+                _about(EntityType.MAINTENANCE_WORK, ActivityLog.entity_id.in_(work)),
+                _about(EntityType.SPARE_PARTS_REQUEST, ActivityLog.entity_id.in_(parts)),
+            )
+        )
+        .options(joinedload(ActivityLog.user))
+        .order_by(ActivityLog.id)
+    )
+    return list(session.scalars(query))
+
+
+def _about(entity_type: EntityType, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.and_(ActivityLog.entity_type == entity_type, condition)
