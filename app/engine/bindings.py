@@ -87,10 +87,15 @@ Options = Callable[[Session], list[dict[str, Any]]]
 
 @dataclass(slots=True)
 class Bindings:
-    """Everything that the processes layer tells the engine about the factory."""
+    """Everything that the processes layer tells the engine about the factory.
+
+    ``roles`` maps role codes to names; ``eligible`` lists id and name of the people who hold a role
+    (in a department, if one is given), which is whom a task can be delegated to.
+    """
 
     processes: dict[str, ProcessBinding] = field(default_factory=dict)
     options: dict[str, Options] = field(default_factory=dict)
     common_facts: dict[str, Fact] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
-    people: Callable[[Session, str, int | None], list[tuple[int, str]]] | None = None
+    eligible: Callable[[Session, str, int | None], list[tuple[int, str]]] = lambda session, role, department: []
+    person_name: Callable[[Session, int], str] = lambda session, user_id: ""

@@ -24,6 +24,8 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 VERSION = 1
+# The states of a task that holds a token: somebody or something has to happen there.
+STANDING = (TaskState.READY, TaskState.WAITING, TaskState.STARTED)
 # Set anew whenever an event is looked at; never worth storing.
 TRANSIENT = {"seen_events"}
 

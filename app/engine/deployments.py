@@ -1,0 +1,74 @@
+"""Deployments: immutable versions of a process's files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.engine.actors import Actor
+from app.engine.definitions import Definition, compile_files, digest
+from app.engine.models import Deployment, DeploymentFile
+from app.errors import NotFound
+
+if TYPE_CHECKING:
+    from app.engine.core import ProcessEngine
+
+
+def deploy(
+    engine: ProcessEngine, session: Session, files: Mapping[str, bytes], *, by: Actor, note: str = ""
+) -> Deployment:
+    """Make a new version of a process from its files; the same files again change nothing.
+
+    Raises one of ``app.engine.definitions.FILE_ERRORS`` for files that cannot be run, and
+    :class:`NotFound` for a process that is tied to no records. Running instances keep their version.
+    """
+    compiled = compile_files(files)
+    engine.binding(compiled.key)
+    fingerprint = digest(files)
+    newest = latest(session, compiled.key)
+    if newest is not None and newest.digest == fingerprint:
+        return newest
+    highest = session.scalar(select(func.max(Deployment.version)).where(Deployment.key == compiled.key))
+    start = next((s for s in compiled.diagram.starts if s.event is None), None)
+    deployment = Deployment(
+        key=compiled.key,
+        version=(highest or 0) + 1,
+        name=compiled.name[:255],
+        digest=fingerprint,
+        note=note[:500],
+        start_roles=",".join(start.candidate_roles) if start else "",
+        start_messages=",".join(compiled.diagram.start_messages),
+        deployed_by=by.user_id,
+        deployed_by_name=by.name,
+        files=[DeploymentFile(name=name, content=content) for name, content in sorted(files.items())],
+    )
+    session.add(deployment)
+    session.flush()
+    return deployment
+
+
+def latest(session: Session, key: str) -> Deployment | None:
+    """The newest version of a process."""
+    return session.scalar(
+        select(Deployment).where(Deployment.key == key).order_by(Deployment.version.desc()).limit(1)
+    )
+
+
+def latest_of_all(session: Session) -> list[Deployment]:
+    """The newest version of every process, by key."""
+    newest = select(Deployment.key, func.max(Deployment.version).label("version")).group_by(Deployment.key).subquery()
+    query = select(Deployment).join(
+        newest, (Deployment.key == newest.c.key) & (Deployment.version == newest.c.version)
+    )
+    return list(session.scalars(query.order_by(Deployment.key)))
+
+
+def newest_definition(engine: ProcessEngine, session: Session, key: str) -> Definition:
+    """The newest version of a process, compiled. Raises :class:`NotFound` where there is none."""
+    deployment = latest(session, key)
+    if deployment is None:
+        raise NotFound(f"No process named {key} is deployed.")
+    return engine.definition(session, deployment.id)

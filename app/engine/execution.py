@@ -1,0 +1,462 @@
+"""One action on one instance: load, act, run to the next wait states, project, save.
+
+An execution lives inside the transaction of its action and under the instance's lock. It is also
+the "script engine" that SpiffWorkflow asks to evaluate expressions and to do the engine's tasks.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
+from SpiffWorkflow.bpmn.util.event import BpmnEvent
+from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
+from SpiffWorkflow.task import Task
+from SpiffWorkflow.util.task import TaskState
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.engine import incidents, jobs, messages, projection, state
+from app.engine.actors import Actor
+from app.engine.bindings import StatusContext
+from app.engine.core import Facts, ProcessEngine
+from app.engine.definitions import Definition
+from app.engine.diagram import Element, Mapping as ValueMapping
+from app.engine.feel import feel_value
+from app.engine.history import Journal
+from app.engine.models import HistoryKind, Incident, InstanceState, ProcessInstance, UserTask
+from app.engine.models import TaskState as RowState
+from app.engine.services import ServiceContext
+from app.engine.specs import error_boundary
+from app.engine.timers import Timer
+from app.errors import BusinessError, MillwrightError
+
+log = logging.getLogger(__name__)
+
+MAXIMUM_STEPS = 1000
+
+
+class EndlessLoop(MillwrightError):
+    """The diagram goes round without ever waiting for anybody."""
+
+
+class Execution:
+    """The running of one instance within one transaction.
+
+    ``refuses`` says whether a business error without a boundary event refuses the whole action
+    (there is somebody to tell) or is parked as an incident (a timer or a message caused it).
+    """
+
+    def __init__(
+        self,
+        engine: ProcessEngine,
+        session: Session,
+        instance: ProcessInstance,
+        definition: Definition,
+        actor: Actor,
+        *,
+        refuses: bool,
+        acted_for: str = "",
+    ) -> None:
+        self.engine = engine
+        self.session = session
+        self.instance = instance
+        self.definition = definition
+        self.actor = actor
+        self.acted_for = acted_for
+        self.refuses = refuses
+        self.journal = Journal(instance, actor)
+        self.facts = Facts(engine, session, instance)
+        self.variables: dict[str, Any] = {}
+        self.open_tasks: list[UserTask] = []
+        self.retrying: Incident | None = None
+        self.workflow: BpmnWorkflow
+        self._taken: set[Any] = set()
+
+    # -- beginning and end ---------------------------------------------------------------------
+
+    @classmethod
+    def begin(
+        cls, engine: ProcessEngine, session: Session, instance: ProcessInstance, actor: Actor
+    ) -> Execution:
+        """The execution of a new instance, standing at its start."""
+        definition = engine.definition(session, instance.deployment_id)
+        execution = cls(engine, session, instance, definition, actor, refuses=actor.user_id is not None)
+        execution.workflow = BpmnWorkflow(
+            definition.spec, dict(definition.subprocess_specs), script_engine=execution
+        )
+        return execution
+
+    @classmethod
+    def resume(
+        cls,
+        engine: ProcessEngine,
+        session: Session,
+        instance: ProcessInstance,
+        actor: Actor,
+        *,
+        acted_for: str = "",
+        refuses: bool | None = None,
+    ) -> Execution:
+        """The execution of an instance that is locked in this transaction."""
+        definition = engine.definition(session, instance.deployment_id)
+        execution = cls(
+            engine,
+            session,
+            instance,
+            definition,
+            actor,
+            refuses=actor.user_id is not None if refuses is None else refuses,
+            acted_for=acted_for,
+        )
+        saved = instance.engine_state
+        execution.variables = dict(saved["variables"])
+        execution.workflow = state.load(saved, definition.spec, dict(definition.subprocess_specs), execution)
+        execution.open_tasks = projection.open_tasks(session, instance.id)
+        return execution
+
+    def advance(self) -> None:
+        """Do everything the engine can do by itself, until somebody or something is waited for.
+
+        Raises :class:`EndlessLoop` for a diagram that would go on for ever.
+        """
+        steps = 0
+        while True:
+            ready = self._ready_engine_tasks()
+            if not ready:
+                self.workflow.refresh_timers()
+                ready = self._ready_engine_tasks()
+                if not ready:
+                    return
+            for task in ready:
+                if task.state == TaskState.READY and task.id in task.workflow.tasks:
+                    steps += 1
+                    if steps > MAXIMUM_STEPS:
+                        raise EndlessLoop(
+                            f"{self.definition.name} takes more than {MAXIMUM_STEPS} steps without waiting for anybody."
+                        )
+                    self._step(task)
+
+    def save(self) -> list[UserTask]:
+        """Project the open tasks, write history and state; answers the user tasks now open."""
+        self._note_arrivals()
+        created = projection.project(self)
+        self.instance.next_due_at = self._next_due()
+        if self.workflow.is_completed():
+            self._finish()
+        self.instance.engine_state = state.dump(self.workflow, self.variables)
+        self.instance.revision += 1
+        self.session.flush()
+        self.journal.write(self.session)
+        return created
+
+    def _finish(self) -> None:
+        self.instance.state = InstanceState.COMPLETED
+        self.instance.ended_at = clock.now()
+        self.instance.next_due_at = None
+        self.journal.add(HistoryKind.COMPLETED)
+
+    def _trees(self) -> Iterable[Any]:
+        return (*self.workflow.subprocesses.values(), self.workflow)
+
+    def _ready_engine_tasks(self) -> list[Task]:
+        for tree in list(self.workflow.subprocesses.values()):
+            parent = self.workflow.get_task_from_id(tree.parent_task_id)
+            if tree.completed and parent.state == TaskState.STARTED:
+                parent.task_spec._update(parent)
+        return [
+            task
+            for tree in self._trees()
+            for task in list(tree.tasks.values())
+            if task.state == TaskState.READY and not task.task_spec.manual
+        ]
+
+    def ready_user_tasks(self) -> list[Task]:
+        """The engine's tasks that wait for a person."""
+        return [
+            task
+            for tree in self._trees()
+            for task in tree.tasks.values()
+            if task.state == TaskState.READY and task.task_spec.manual
+        ]
+
+    # -- steps ---------------------------------------------------------------------------------
+
+    def _step(self, task: Task) -> None:
+        """Run one task that needs nobody. What goes wrong is parked, not lost."""
+        element = self._element(task)
+        if element is not None and not isinstance(task.task_spec, CatchingEvent):
+            self._enter(element)
+        try:
+            finished = task.run()
+        except (BusinessError, EndlessLoop):
+            raise
+        except Exception as error:
+            self._park(task, element, error)
+            return
+        if element is not None and finished is not None:
+            catching = isinstance(task.task_spec, CatchingEvent) and element.event in ("timer", "message")
+            self._leave(task, element, HistoryKind.TIMER if catching and element.event == "timer" else HistoryKind.PASSED)
+
+    def complete_user_task(self, task: Task) -> None:
+        """Run a user task that a person has done."""
+        element = self._element(task)
+        task.run()
+        if element is not None:
+            self._leave(task, element, None)
+
+    def _enter(self, element: Element) -> None:
+        if element.status:
+            self.set_status(element.status)
+
+    def set_status(self, status: str) -> None:
+        """Set the subject's status, as the diagram asks."""
+        binding = self.engine.binding(self.instance.key)
+        binding.set_status(
+            StatusContext(self.session, self.actor, self.instance.subject_id, clock.now()), status
+        )
+        self.facts.forget()
+
+    def flows_out_of(self, task: Task) -> list[str]:
+        """The sequence flows that a finished task's token went along."""
+        source = task.task_spec.bpmn_id
+        found: list[str] = []
+        for child in task.children:
+            if child.has_state(TaskState.PREDICTED_MASK) or child.state == TaskState.CANCELLED:
+                continue
+            target = child.task_spec.name.removesuffix(".BoundaryEventSplit")
+            found.extend(self.definition.diagram.between.get((source, target), ())[:1])
+        return found
+
+    def _leave(self, task: Task, element: Element, kind: HistoryKind | None) -> None:
+        if kind is not None:
+            flows = self.flows_out_of(task)
+            self.journal.add(kind, element, {"flows": flows} if flows else None)
+
+    def _element(self, task: Task) -> Element | None:
+        name = getattr(task.task_spec, "bpmn_id", None)
+        return self.definition.diagram.elements.get(name) if name else None
+
+    def element_of(self, task: Task) -> Element:
+        found = self._element(task)
+        if found is None:
+            raise LookupError(f"{task.task_spec.name} is not drawn in {self.definition.key}")
+        return found
+
+    def _note_arrivals(self) -> None:
+        """Write to history which events have begun to wait since the last save."""
+        for tree in self._trees():
+            for task in tree.tasks.values():
+                if task.state != TaskState.WAITING or not isinstance(task.task_spec, CatchingEvent):
+                    continue
+                element = self._element(task)
+                if element is None or element.type == "boundaryEvent" or "since" in task.internal_data:
+                    continue
+                task.internal_data["since"] = clock.now().isoformat()
+                self.journal.add(HistoryKind.ENTERED, element)
+                if element.status:
+                    self.set_status(element.status)
+
+    def _next_due(self) -> datetime | None:
+        due = [
+            time
+            for tree in self._trees()
+            for task in tree.tasks.values()
+            if task.state == TaskState.WAITING and (time := Timer.due(task)) is not None
+        ]
+        return min(due, default=None)
+
+    # -- expressions ---------------------------------------------------------------------------
+
+    def context(self, names: Iterable[str], extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Values for the names that an expression uses: facts first, then variables."""
+        found: dict[str, Any] = {}
+        for name in names:
+            if extra is not None and name in extra:
+                found[name] = feel_value(extra[name])
+            elif name == "actor":
+                found[name] = {"id": self.actor.user_id, "name": self.actor.name, "role": self.actor.role}
+            elif name in self.facts:
+                found[name] = feel_value(self.facts.get(name))
+            elif name in self.variables:
+                found[name] = self.variables[name]
+        return found
+
+    def value(self, expression: str, extra: Mapping[str, Any] | None = None) -> Any:
+        """Evaluate FEEL over facts, variables and ``extra``. Raises ``FeelError``."""
+        feel = self.engine.feel
+        return feel.evaluate(expression, self.context(feel.names(expression), extra))
+
+    def attribute(self, element: Element, name: str) -> Any:
+        """An extension attribute's value: FEEL where it begins with ``=``, else the text; None if absent."""
+        given = element.attributes.get(name, "").strip()
+        if not given:
+            return None
+        return self.value(given[1:].strip()) if given.startswith("=") else given
+
+    def mapped(self, mappings: Iterable[ValueMapping], extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        return {mapping.name: self.value(mapping.expression, extra) for mapping in mappings}
+
+    # -- what SpiffWorkflow asks of its script engine ------------------------------------------
+
+    def evaluate(self, task: Task, expression: str, external_context: Any = None) -> Any:
+        """A condition or a timer's expression."""
+        text = expression.strip().removeprefix("=").strip()
+        return self.value(text)
+
+    def execute(self, task: Task, script: str, external_context: Any = None) -> bool:
+        raise RuntimeError("process files hold no scripts but FEEL")
+
+    def run_element(self, task: Task) -> bool | None:
+        """Do a service, business rule or script task; None means it did not finish."""
+        element = self.element_of(task)
+        try:
+            if element.type == "serviceTask":
+                with self.session.begin_nested():
+                    self._call_service(element)
+                    self.session.flush()
+            elif element.type == "businessRuleTask":
+                self._decide(element)
+            else:
+                self._set(element, self.value(element.script or "null"))
+        except BusinessError as error:
+            boundary = error_boundary(task, error.code)
+            if boundary is not None:
+                self.variables |= {"errorCode": error.code, "errorMessage": error.message}
+                event = BpmnEvent(boundary.task_spec.event_definition, payload={})
+                boundary.task_spec.catch(boundary, event)
+                boundary.task_spec._update(boundary)
+                return None
+            if self.refuses:
+                raise
+            self._park(task, element, error)
+            return None
+        except Exception as error:
+            self._park(task, element, error)
+            return None
+        if self.retrying is not None and self.retrying.engine_task == task.id.hex:
+            incidents.resolve(self.retrying, self.actor)
+            self.retrying = None
+        return True
+
+    def _set(self, element: Element, value: Any) -> None:
+        name = element.attributes.get("resultVariable")
+        if name:
+            self.variables[name] = value
+
+    def _call_service(self, element: Element) -> None:
+        name = element.attributes.get("service", "")
+        arguments = self.mapped(element.inputs)
+        context = ServiceContext(
+            session=self.session,
+            actor=self.actor,
+            instance=self.instance,
+            subject_type=self.instance.subject_type,
+            subject_id=self.instance.subject_id,
+            element_id=element.id,
+            now=clock.now(),
+            _send_message=self._send,
+            _enqueue=self._enqueue,
+            _escalate=self._escalate,
+        )
+        result = self.engine.services.call(name, context, arguments)
+        self.facts.forget()
+        if element.outputs:
+            self.variables |= self.mapped(element.outputs, {"result": result})
+
+    def _decide(self, element: Element) -> None:
+        wanted = element.attributes.get("decision", "")
+        if wanted not in self.definition.decisions:
+            raise MillwrightError(f"There is no decision named {wanted}.")
+        model, decision_id = self.definition.decisions[wanted]
+        extra = self.mapped(element.inputs)
+        decided = model.evaluate(decision_id, self.context(model.names(decision_id, self.engine.feel), extra), self.engine.feel)
+        self._set(element, decided.outputs)
+        self.journal.add(
+            HistoryKind.DECIDED,
+            element,
+            {"decision": wanted, "inputs": decided.inputs, "outputs": decided.outputs, "rules": decided.matched_rules},
+        )
+
+    def throw_message(self, task: Task, name: str) -> None:
+        element = self.element_of(task)
+        wanted = element.attributes.get("to", "").strip()
+        to = self.attribute(element, "to")
+        if wanted and (to is None or to == []):
+            return  # the expression found nobody to tell
+        self._send(name, to, self.mapped(element.inputs), element)
+
+    def receive_message(self, task: Task, payload: Mapping[str, Any]) -> None:
+        element = self.element_of(task)
+        if element.outputs:
+            self.variables |= self.mapped(element.outputs, {"payload": dict(payload)})
+        else:
+            self.variables |= payload
+
+    # -- what a service task may ask -----------------------------------------------------------
+
+    def _send(
+        self, name: str, to: str | list[str] | None, payload: dict[str, Any], element: Element | None = None
+    ) -> None:
+        receivers = [to] if to is None or isinstance(to, str) else list(to)
+        for receiver in receivers:
+            messages.send(self.session, name, to=receiver, payload=payload, sender=self.instance)
+        self.journal.add(HistoryKind.MESSAGE_SENT, element, {"message": name, "to": receivers, "payload": payload})
+
+    def _enqueue(self, kind: str, payload: dict[str, Any], **options: Any) -> Any:
+        return jobs.enqueue(self.session, kind, payload, instance_id=self.instance.id, **options)
+
+    def _escalate(self, element_id: str, role: str) -> int:
+        escalated = [
+            row for row in self.open_tasks if row.element_id == element_id and row.state == RowState.OPEN
+        ]
+        for row in escalated:
+            row.escalation_role = role
+            row.urgency = projection.urgency(row.created_at, row.due_at, row.priority, escalated=True)
+            self.journal.add(
+                HistoryKind.ESCALATED, self.definition.element(row.element_id), {"role": role, "task": row.id}
+            )
+        return len(escalated)
+
+    # -- incidents -----------------------------------------------------------------------------
+
+    def _park(self, task: Task, element: Element | None, error: Exception) -> None:
+        """Keep a failed step as an incident: the token stays where it is until somebody retries."""
+        log.error(
+            "step %s of %s failed: %s",
+            element.id if element else task.task_spec.name,
+            self.instance.business_key,
+            error,
+            extra={"instance_id": self.instance.id, "business_key": self.instance.business_key},
+            exc_info=error,
+        )
+        task._set_state(TaskState.STARTED)
+        trace = "".join(traceback.format_exception(error))[-8000:]
+        incident = incidents.park(self, task.id.hex, element, error, trace)
+        self.journal.add(HistoryKind.INCIDENT, element, {"message": incident.message, "attempts": incident.attempts})
+
+    def unpark(self, incident: Incident) -> None:
+        """Put the token of an incident back to where it can run again."""
+        for tree in self._trees():
+            for task in tree.tasks.values():
+                if task.id.hex == incident.engine_task and task.state == TaskState.STARTED:
+                    task._set_state(TaskState.READY)
+                    self.retrying = incident
+                    return
+        incidents.resolve(incident, self.actor)
+
+
+def lock(session: Session, instance_id: int) -> ProcessInstance | None:
+    """The instance's row, locked until the transaction ends, with its engine state."""
+    return session.scalar(
+        select(ProcessInstance)
+        .where(ProcessInstance.id == instance_id)
+        .options(*projection.WITH_STATE)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )

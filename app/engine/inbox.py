@@ -1,0 +1,143 @@
+"""Inboxes: lists of open user tasks, read from their rows by index and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.engine.actors import Actor
+from app.engine.models import TaskState, UserTask
+
+SCOPES = ("mine", "group", "all")
+SORTS = {
+    "urgency": (UserTask.urgency, UserTask.id),
+    "due": (UserTask.due_at.is_(None), UserTask.due_at, UserTask.id),
+    "newest": (UserTask.created_at.desc(), UserTask.id.desc()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of an inbox, and how many tasks it has altogether."""
+
+    items: list[UserTask]
+    total: int
+    page: int
+    page_size: int
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // self.page_size))
+
+
+def list_tasks(
+    session: Session,
+    actor: Actor,
+    *,
+    scope: str = "mine",
+    process: str | None = None,
+    priority: str | None = None,
+    overdue: bool = False,
+    q: str | None = None,
+    sort: str = "urgency",
+    page: int = 1,
+    page_size: int = 25,
+) -> Page:
+    """Open tasks: assigned to the actor (``mine``), free for their group (``group``), or ``all``.
+
+    The tasks of people the actor stands in for are theirs too. ``q`` searches title, detail, step
+    and business key.
+    """
+    conditions = [UserTask.state == TaskState.OPEN, _scope(actor, scope)]
+    if process:
+        conditions.append(UserTask.process_key == process)
+    if priority:
+        conditions.append(UserTask.priority == priority)
+    if overdue:
+        conditions.append(UserTask.due_at < clock.now())
+    if q and q.strip():
+        conditions.append(_matches(q.strip()))
+    page, page_size = max(1, page), min(max(1, page_size), 200)
+    order = SORTS.get(sort, SORTS["urgency"])
+    query = select(UserTask).where(*conditions).order_by(*order)
+    items = list(session.scalars(query.limit(page_size).offset((page - 1) * page_size)))
+    if page == 1 and len(items) < page_size:
+        return Page(items, len(items), page, page_size)
+    total = session.scalar(select(func.count(UserTask.id)).where(*conditions)) or 0
+    return Page(items, total, page, page_size)
+
+
+def _scope(actor: Actor, scope: str) -> ColumnElement[bool]:
+    if scope == "mine":
+        return UserTask.assignee_id.in_([i.user_id for i in actor.identities if i.user_id is not None])
+    if scope == "group":
+        return for_group(actor)
+    return UserTask.state == TaskState.OPEN
+
+
+def for_group(actor: Actor) -> ColumnElement[bool]:
+    """Tasks that nobody has taken and that the actor may, or that were escalated to their role."""
+    claimable: list[ColumnElement[bool]] = []
+    for identity in actor.identities:
+        if identity.role is None:
+            continue
+        department: ColumnElement[bool] = UserTask.candidate_department_id.is_(None)
+        if identity.department_id is not None:
+            department = or_(department, UserTask.candidate_department_id == identity.department_id)
+        claimable.append(
+            and_(UserTask.candidate_role == identity.role, UserTask.assignee_id.is_(None), department)
+        )
+        claimable.append(
+            and_(
+                UserTask.escalation_role == identity.role,
+                or_(UserTask.assignee_id.is_(None), UserTask.assignee_id != identity.user_id),
+            )
+        )
+    return or_(*claimable) if claimable else UserTask.id.is_(None)
+
+
+def _matches(q: str) -> ColumnElement[bool]:
+    escaped = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    pattern = f"%{escaped}%"
+    columns = (UserTask.title, UserTask.detail, UserTask.name, UserTask.business_key)
+    return or_(*(column.ilike(pattern, escape="\\") for column in columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Numbers for badges."""
+
+    mine: int
+    group: int
+    overdue: int
+
+
+def counts(session: Session, actor: Actor) -> Counts:
+    """How many tasks wait for the actor, for their group, and how many of both are overdue."""
+    own, group = _scope(actor, "mine"), for_group(actor)
+    open_ = UserTask.state == TaskState.OPEN
+
+    def count(*conditions: ColumnElement[bool]) -> Select[tuple[int]]:
+        return select(func.count(UserTask.id)).where(open_, *conditions)
+
+    query: Select[Any] = select(
+        count(own).scalar_subquery(),
+        count(group).scalar_subquery(),
+        count(or_(own, group), UserTask.due_at < clock.now()).scalar_subquery(),
+    )
+    mine, free, overdue = session.execute(query).one()
+    return Counts(mine, free, overdue)
+
+
+def newest_change(session: Session, actor: Actor) -> tuple[int, datetime | None]:
+    """Something that differs whenever the actor's inbox does, for cheap polling."""
+    query = select(func.count(UserTask.id), func.max(UserTask.created_at)).where(
+        UserTask.state == TaskState.OPEN, or_(_scope(actor, "mine"), for_group(actor))
+    )
+    number, newest = session.execute(query).one()
+    return number, newest

@@ -1,0 +1,285 @@
+"""Instances: starting, timers, cancelling, suspending."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.database import unit_of_work
+from app.engine import deployments, state
+from app.engine.actors import SYSTEM, Actor
+from app.engine.bindings import StartContext
+from app.engine.diagram import Element
+from app.engine.execution import Execution, lock
+from app.engine.models import (
+    OPEN_STATES,
+    Deployment,
+    HistoryKind,
+    InstanceState,
+    ProcessInstance,
+    TaskState,
+)
+from app.engine.specs import Message
+from app.errors import Conflict, Forbidden, NotFound
+from SpiffWorkflow.bpmn.util.event import BpmnEvent
+
+if TYPE_CHECKING:
+    from app.engine.core import ProcessEngine
+    from app.engine.jobs import SessionFactory
+
+log = logging.getLogger(__name__)
+
+# When firing a timer fails for a reason outside any step, it is tried again after this long.
+TIMER_RETRY = timedelta(minutes=5)
+
+
+def may_start(deployment: Deployment, actor: Actor) -> bool:
+    """Whether this actor may start the process by its form."""
+    roles = [role for role in deployment.start_roles.split(",") if role]
+    return actor.user_id is None or not roles or actor.role in roles
+
+
+def start(
+    engine: ProcessEngine, session: Session, key: str, actor: Actor, values: Mapping[str, Any]
+) -> ProcessInstance:
+    """Start the newest version of a process with the values of its start form.
+
+    Raises :class:`NotFound`, :class:`Forbidden` where the actor's role may not start it, and
+    :class:`BusinessError` from whatever the first steps refuse.
+    """
+    deployment = deployments.latest(session, key)
+    if deployment is None:
+        raise NotFound(f"No process named {key} is deployed.")
+    if not may_start(deployment, actor):
+        names = [engine.bindings.roles.get(role, role) for role in deployment.start_roles.split(",")]
+        raise Forbidden(f"{deployment.name} is started by: {', '.join(names)}.")
+    return _start(engine, session, deployment, actor, values, message=None)
+
+
+def start_by_message(
+    engine: ProcessEngine, session: Session, name: str, payload: Mapping[str, Any], actor: Actor
+) -> list[ProcessInstance]:
+    """Start every process whose start event waits for this message.
+
+    Raises :class:`NotFound` where there is none.
+    """
+    waiting = [d for d in deployments.latest_of_all(session) if name in d.start_messages.split(",")]
+    if not waiting:
+        raise NotFound(f"No deployed process starts with the message {name}.")
+    return [_start(engine, session, deployment, actor, payload, message=name) for deployment in waiting]
+
+
+def _start(
+    engine: ProcessEngine,
+    session: Session,
+    deployment: Deployment,
+    actor: Actor,
+    values: Mapping[str, Any],
+    *,
+    message: str | None,
+) -> ProcessInstance:
+    subject = engine.binding(deployment.key).create_subject(
+        StartContext(session=session, actor=actor, values=values, now=clock.now())
+    )
+    instance = ProcessInstance(
+        key=deployment.key,
+        deployment_id=deployment.id,
+        business_key=subject.business_key,
+        subject_type=engine.binding(deployment.key).subject_type,
+        subject_id=subject.id,
+        state=InstanceState.RUNNING,
+        started_by=actor.user_id,
+        started_at=clock.now(),
+    )
+    session.add(instance)
+    session.flush()
+    execution = Execution.begin(engine, session, instance, actor)
+    execution.variables.update(values)
+    starter = _start_event(execution, message)
+    execution.journal.add(HistoryKind.STARTED, starter, {"values": dict(values)})
+    if starter is not None and starter.status:
+        execution.set_status(starter.status)
+    execution.advance()
+    if message is not None:
+        execution.workflow.event_manager.catch(BpmnEvent(Message(message), payload=dict(values)), internal=False)
+        execution.advance()
+    execution.save()
+    return instance
+
+
+def _start_event(execution: Execution, message: str | None) -> Element | None:
+    return next((s for s in execution.definition.diagram.starts if s.message == message), None)
+
+
+def get(session: Session, instance_id: int) -> ProcessInstance:
+    """The instance. Raises :class:`NotFound`."""
+    instance = session.get(ProcessInstance, instance_id)
+    if instance is None:
+        raise NotFound("There is no such process instance.")
+    return instance
+
+
+def of_subject(session: Session, subject_type: str, subject_id: int) -> ProcessInstance | None:
+    """The newest instance about a subject."""
+    return session.scalar(
+        select(ProcessInstance)
+        .where(ProcessInstance.subject_type == subject_type, ProcessInstance.subject_id == subject_id)
+        .order_by(ProcessInstance.id.desc())
+        .limit(1)
+    )
+
+
+# -- timers ------------------------------------------------------------------------------------
+
+
+def due_timers(session: Session, limit: int = 100) -> list[int]:
+    """The ids of instances whose earliest timer is due."""
+    return list(
+        session.scalars(
+            select(ProcessInstance.id)
+            .where(
+                ProcessInstance.state.in_([InstanceState.RUNNING, InstanceState.INCIDENT]),
+                ProcessInstance.next_due_at <= clock.now(),
+            )
+            .order_by(ProcessInstance.next_due_at)
+            .limit(limit)
+        )
+    )
+
+
+def fire_timers(engine: ProcessEngine, session: Session, instance_id: int) -> bool:
+    """Let the due timers of an instance go off; answers whether any was still due under the lock."""
+    instance = lock(session, instance_id)
+    if (
+        instance is None
+        or instance.state not in (InstanceState.RUNNING, InstanceState.INCIDENT)
+        or instance.next_due_at is None
+        or instance.next_due_at > clock.now()
+    ):
+        return False
+    execution = Execution.resume(engine, session, instance, SYSTEM)
+    execution.advance()
+    execution.save()
+    return True
+
+
+def fire_due(engine: ProcessEngine, sessions: SessionFactory, limit: int = 100) -> int:
+    """Fire the due timers of up to ``limit`` instances, each in its own transaction."""
+    with sessions() as session:
+        ids = due_timers(session, limit)
+        session.rollback()
+    fired = 0
+    for instance_id in ids:
+        with sessions() as session:
+            try:
+                with unit_of_work(session):
+                    fired += fire_timers(engine, session, instance_id)
+            except Exception:
+                log.exception("firing the timers of instance %s failed", instance_id)
+                with unit_of_work(session):
+                    session.execute(
+                        update(ProcessInstance)
+                        .where(ProcessInstance.id == instance_id)
+                        .values(next_due_at=clock.now() + TIMER_RETRY)
+                    )
+    return fired
+
+
+# -- operations --------------------------------------------------------------------------------
+
+
+def _open(session: Session, instance_id: int) -> ProcessInstance:
+    instance = lock(session, instance_id)
+    if instance is None:
+        raise NotFound("There is no such process instance.")
+    if instance.state not in OPEN_STATES:
+        raise Conflict(f"{instance.business_key} has ended.")
+    return instance
+
+
+def cancel(
+    engine: ProcessEngine, session: Session, instance_id: int, actor: Actor, reason: str
+) -> ProcessInstance:
+    """Stop an instance where it stands. Its subject keeps its status: a diagram that wants more
+    than that listens for a message. Raises :class:`NotFound` or :class:`Conflict`."""
+    instance = _open(session, instance_id)
+    execution = Execution.resume(engine, session, instance, actor)
+    execution.workflow.cancel()
+    now = clock.now()
+    for row in execution.open_tasks:
+        row.state, row.completed_at = TaskState.CANCELLED, now
+    instance.state, instance.ended_at, instance.next_due_at = InstanceState.CANCELLED, now, None
+    instance.end_reason = reason[:500]
+    instance.engine_state = state.dump(execution.workflow, execution.variables)
+    instance.revision += 1
+    execution.journal.add(HistoryKind.CANCELLED, None, {"reason": reason})
+    execution.journal.write(session)
+    return instance
+
+
+def suspend(
+    engine: ProcessEngine, session: Session, instance_id: int, actor: Actor, reason: str
+) -> ProcessInstance:
+    """Hold an instance: its tasks and timers wait. Raises :class:`NotFound` or :class:`Conflict`."""
+    instance = _open(session, instance_id)
+    if instance.state == InstanceState.SUSPENDED:
+        raise Conflict(f"{instance.business_key} is suspended already.")
+    return _turn(engine, session, instance, actor, InstanceState.SUSPENDED, HistoryKind.SUSPENDED, reason)
+
+
+def resume(
+    engine: ProcessEngine, session: Session, instance_id: int, actor: Actor, reason: str
+) -> ProcessInstance:
+    """Let a suspended instance go on. Raises :class:`NotFound` or :class:`Conflict`."""
+    instance = _open(session, instance_id)
+    if instance.state != InstanceState.SUSPENDED:
+        raise Conflict(f"{instance.business_key} is not suspended.")
+    return _turn(engine, session, instance, actor, InstanceState.RUNNING, HistoryKind.RESUMED, reason)
+
+
+def _turn(
+    engine: ProcessEngine,
+    session: Session,
+    instance: ProcessInstance,
+    actor: Actor,
+    into: InstanceState,
+    kind: HistoryKind,
+    reason: str,
+) -> ProcessInstance:
+    definition = engine.definition(session, instance.deployment_id)
+    instance.state = into
+    instance.revision += 1
+    execution = Execution(engine, session, instance, definition, actor, refuses=True)
+    execution.journal.add(kind, None, {"reason": reason})
+    execution.journal.write(session)
+    return instance
+
+
+def tokens(engine: ProcessEngine, session: Session, instance_id: int) -> list[str]:
+    """The ids of the elements where an open instance stands now."""
+    instance = session.scalar(
+        select(ProcessInstance).where(ProcessInstance.id == instance_id).options(*_with_state())
+    )
+    if instance is None or instance.state not in OPEN_STATES or not instance.engine_state:
+        return []
+    definition = engine.definition(session, instance.deployment_id)
+    trees = [instance.engine_state["tree"], *instance.engine_state.get("subprocesses", {}).values()]
+    names = [entry[2] for tree in trees for entry in tree["tasks"] if entry[3] in state.STANDING]
+    found = dict.fromkeys(
+        name
+        for name in names
+        if name in definition.diagram.elements and definition.diagram.elements[name].type != "boundaryEvent"
+    )
+    return list(found)
+
+
+def _with_state() -> Any:
+    from app.engine.projection import WITH_STATE
+
+    return WITH_STATE

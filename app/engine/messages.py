@@ -1,0 +1,104 @@
+"""Messages between instances: rows of the job table, each delivered in a transaction of its own.
+
+A delivery locks the receiver only, so that two instances that write to each other cannot wait for
+each other. It is done at least once, and marked done together with its effect: exactly once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from SpiffWorkflow.bpmn.util.event import BpmnEvent
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.engine import jobs
+from app.engine.actors import SYSTEM, Actor
+from app.engine.models import OPEN_STATES, HistoryKind, InstanceState, Job, ProcessInstance
+from app.engine.specs import Message
+from app.errors import Conflict, NotFound
+
+if TYPE_CHECKING:
+    from app.engine.core import ProcessEngine
+
+log = logging.getLogger(__name__)
+
+# A message that nobody waits for yet is kept and offered again for this long.
+KEPT = timedelta(days=30)
+
+
+def send(
+    session: Session,
+    name: str,
+    *,
+    to: str | None,
+    payload: Mapping[str, Any],
+    sender: ProcessInstance | None = None,
+) -> Job:
+    """Queue a message to the instance with the business key ``to``; None starts a new instance."""
+    envelope = {
+        "name": name,
+        "to": to,
+        "payload": dict(payload),
+        "sender": sender.business_key if sender else None,
+    }
+    return jobs.enqueue(session, "message", envelope, instance_id=sender.id if sender else None)
+
+
+@jobs.job_handler("message")
+def deliver_job(engine: ProcessEngine, session: Session, envelope: Mapping[str, Any], job: Job) -> None:
+    """Deliver a queued message, or keep it until its receiver waits for it."""
+    if envelope["to"] is None:
+        from app.engine import instances
+
+        instances.start_by_message(engine, session, envelope["name"], envelope["payload"], SYSTEM)
+        return
+    try:
+        deliver(engine, session, envelope["name"], envelope["to"], envelope["payload"], SYSTEM)
+    except NotFound:
+        # The receiver has ended: nobody will ever wait for this.
+        log.info("message %s to %s came too late", envelope["name"], envelope["to"], extra={"job_id": job.id})
+    except Conflict as reason:
+        if clock.now() - job.created_at > KEPT:
+            raise
+        raise jobs.TryLater(str(reason)) from reason
+
+
+def deliver(
+    engine: ProcessEngine,
+    session: Session,
+    name: str,
+    to: str,
+    payload: Mapping[str, Any],
+    actor: Actor,
+) -> ProcessInstance:
+    """Deliver a message now, in the current transaction.
+
+    Raises :class:`NotFound` where no open instance has that business key, and :class:`Conflict`
+    where the instance is suspended or does not wait for the message.
+    """
+    from app.engine.execution import Execution, lock
+
+    instance_id = session.scalar(
+        select(ProcessInstance.id).where(
+            ProcessInstance.business_key == to, ProcessInstance.state.in_(OPEN_STATES)
+        )
+    )
+    instance = lock(session, instance_id) if instance_id is not None else None
+    if instance is None or instance.state not in OPEN_STATES:
+        raise NotFound(f"No open instance is known as {to}.")
+    if instance.state == InstanceState.SUSPENDED:
+        raise Conflict(f"{to} is suspended.")
+    execution = Execution.resume(engine, session, instance, actor)
+    event = BpmnEvent(Message(name), payload=dict(payload))
+    if execution.workflow.event_manager.catch(event, internal=False) == 0:
+        raise Conflict(f"{to} does not wait for the message {name}.")
+    element = next((e for e in execution.definition.diagram.elements.values() if e.message == name), None)
+    execution.journal.add(HistoryKind.MESSAGE_RECEIVED, element, {"message": name, "payload": dict(payload)})
+    execution.advance()
+    execution.save()
+    return instance

@@ -1,0 +1,154 @@
+"""Keeps the rows of open user tasks equal to the engine's ready tasks."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from SpiffWorkflow.task import Task
+from sqlalchemy import select
+from sqlalchemy.orm import Session, undefer
+
+from app import clock
+from app.engine import timers
+from app.engine.diagram import Element
+from app.engine.models import HistoryKind, ProcessInstance, TaskState, UserTask
+from app.errors import MillwrightError
+
+if TYPE_CHECKING:
+    from app.engine.execution import Execution
+
+WITH_STATE = (undefer(ProcessInstance.engine_state),)
+
+# How much earlier a task sorts for its priority, and how long one without a due time may wait
+# before it sorts among those that are due. An inbox puts first what hurts most if left.
+HEAD_START = {
+    "CRITICAL": timedelta(hours=48),
+    "HIGH": timedelta(hours=8),
+    "MEDIUM": timedelta(0),
+    "LOW": timedelta(hours=-24),
+}
+PRIORITIES = tuple(HEAD_START)
+UNHURRIED = timedelta(hours=72)
+ESCALATED = timedelta(hours=24)
+
+
+def urgency(created_at: datetime, due_at: datetime | None, priority: str, *, escalated: bool = False) -> datetime:
+    """The instant that inboxes sort by: when the task is due, earlier the more it matters."""
+    head_start = HEAD_START.get(priority, timedelta(0)) + (ESCALATED if escalated else timedelta(0))
+    return (due_at or created_at + UNHURRIED) - head_start
+
+
+def open_tasks(session: Session, instance_id: int) -> list[UserTask]:
+    """The open user tasks of an instance, read anew."""
+    return list(
+        session.scalars(
+            select(UserTask)
+            .where(UserTask.instance_id == instance_id, UserTask.state == TaskState.OPEN)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def project(execution: Execution) -> list[UserTask]:
+    """Cancel the rows of tasks that are gone and add those of new ones; answers all open rows."""
+    ready = {task.id.hex: task for task in execution.ready_user_tasks()}
+    still_open: list[UserTask] = []
+    for row in execution.open_tasks:
+        if row.state != TaskState.OPEN:
+            continue
+        if row.engine_task in ready:
+            still_open.append(row)
+            del ready[row.engine_task]
+        else:
+            row.state = TaskState.CANCELLED
+            row.completed_at = clock.now()
+            element = execution.definition.diagram.elements.get(row.element_id)
+            execution.journal.add(HistoryKind.CANCELLED, element, {"task": row.id})
+    if ready:
+        summary = execution.engine.binding(execution.instance.key).describe(
+            execution.session, execution.instance.subject_id
+        )
+        for task in ready.values():
+            still_open.append(_row(execution, task, summary))
+        execution.session.flush()
+    execution.open_tasks = still_open
+    return still_open
+
+
+def _row(execution: Execution, task: Task, summary: Any) -> UserTask:
+    element = execution.element_of(task)
+    if element.status:
+        execution.set_status(element.status)
+    now = clock.now()
+    instance = execution.instance
+    roles = element.candidate_roles
+    priority = _priority(_attribute(execution, element, "priority"))
+    due = _due(execution, element, now)
+    assignee_id = _number(_attribute(execution, element, "assignee"))
+    assignee_name = ""
+    if assignee_id is not None:
+        assignee_name = execution.engine.bindings.person_name(execution.session, assignee_id)
+    title = _attribute(execution, element, "summary") or summary.title
+    row = UserTask(
+        instance_id=instance.id,
+        engine_task=task.id.hex,
+        element_id=element.id,
+        name=element.label[:255],
+        form_id=element.form,
+        candidate_role=roles[0] if roles else None,
+        candidate_department_id=_number(_attribute(execution, element, "candidateDepartment")),
+        assignee_id=assignee_id,
+        assignee_name=assignee_name,
+        priority=priority,
+        due_at=due,
+        urgency=urgency(now, due, priority),
+        state=TaskState.OPEN,
+        created_at=now,
+        process_key=instance.key,
+        business_key=instance.business_key,
+        subject_type=instance.subject_type,
+        subject_id=instance.subject_id,
+        title=str(title)[:255],
+        detail=summary.detail[:500],
+        machine_id=summary.machine_id,
+        department_id=summary.department_id,
+    )
+    execution.session.add(row)
+    execution.journal.add(
+        HistoryKind.ENTERED, element, {"role": row.candidate_role, "assignee": assignee_id, "priority": priority}
+    )
+    return row
+
+
+def _attribute(execution: Execution, element: Element, name: str) -> Any:
+    """An attribute of a user task; one that cannot be evaluated must not lose the task itself."""
+    try:
+        return execution.attribute(element, name)
+    except MillwrightError as error:
+        execution.journal.add(HistoryKind.INCIDENT, element, {"attribute": name, "message": str(error)[:500]})
+        return None
+
+
+def _due(execution: Execution, element: Element, now: datetime) -> datetime | None:
+    given = _attribute(execution, element, "due")
+    if given is None:
+        return None
+    try:
+        return timers.instant(given, now)
+    except MillwrightError as error:
+        execution.journal.add(HistoryKind.INCIDENT, element, {"attribute": "due", "message": str(error)})
+        return None
+
+
+def _priority(given: Any) -> str:
+    return given if given in HEAD_START else "MEDIUM"
+
+
+def _number(given: Any) -> int | None:
+    if isinstance(given, bool) or given is None:
+        return None
+    try:
+        return int(given)
+    except (TypeError, ValueError):
+        return None
