@@ -44,8 +44,8 @@ class ActivityLog(Base):
     entity_type: Mapped[str] = mapped_column(sa.String(40))
     entity_id: Mapped[int | None]
     user_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"))
-    before: Mapped[Any] = mapped_column(CompactJson)
-    after: Mapped[Any] = mapped_column(CompactJson)
+    before: Mapped[Any] = mapped_column(CompactJson, nullable=True)
+    after: Mapped[Any] = mapped_column(CompactJson, nullable=True)
     source: Mapped[str] = mapped_column(sa.String(255), default="")
 
     user: Mapped[User | None] = relationship()

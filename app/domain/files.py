@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, SessionTransaction
@@ -60,11 +59,10 @@ def _undo(session: Session, transaction: SessionTransaction) -> None:
     pending.discarded = [entry for entry in pending.discarded if not _within(entry[1], transaction)]
 
 
-@sa.event.listens_for(Session, "after_transaction_end")
-def _finish(session: Session, transaction: Any) -> None:
-    if transaction.parent is not None:
-        return
-    # After a rollback nothing is left in the lists: what remains was committed.
+@sa.event.listens_for(Session, "after_commit")
+def _finish(session: Session) -> None:
+    if session.get_nested_transaction() is not None:
+        return  # only a savepoint was released
     pending: _Pending | None = session.info.pop("pending_files", None)
     for path, _ in pending.discarded if pending else ():
         path.unlink(missing_ok=True)
