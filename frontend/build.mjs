@@ -1,0 +1,55 @@
+// Builds FEEL for the server, and every asset of the pages (frontend/*.ts, frontend/css/main.css) with
+// hashed names and a manifest that leads to them. "--debug" leaves the output readable.
+import { build } from "esbuild";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const out = join(root, "app/static/build");
+const minify = !process.argv.includes("--debug");
+
+await build({
+  entryPoints: [join(root, "frontend/feel/server.js")],
+  bundle: true,
+  minify,
+  format: "iife",
+  target: "es2022",
+  outfile: join(root, "app/engine/feel/bundle/feel.js"),
+  logLevel: "warning",
+});
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+
+const scripts = readdirSync(join(root, "frontend"))
+  .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
+  .map((name) => join(root, "frontend", name));
+
+const result = await build({
+  entryPoints: [...scripts, join(root, "frontend/css/main.css")],
+  bundle: true,
+  minify,
+  format: "esm",
+  splitting: true,
+  target: ["es2022", "chrome109", "firefox115", "safari16"],
+  entryNames: "[name]-[hash]",
+  chunkNames: "chunk-[hash]",
+  assetNames: "[name]-[hash]",
+  loader: { ".woff": "file", ".woff2": "file", ".ttf": "file", ".eot": "file", ".svg": "file" },
+  outdir: out,
+  metafile: true,
+  logLevel: "warning",
+});
+
+const manifest = {};
+for (const [path, { entryPoint }] of Object.entries(result.metafile.outputs)) {
+  const built = relative(out, join(process.cwd(), path));
+  if (entryPoint) manifest[basename(entryPoint).replace(/\.ts$/, ".js")] = built;
+  // A script that imports styles has a stylesheet beside it, under the script's own name.
+  const { cssBundle } = result.metafile.outputs[path];
+  if (entryPoint && cssBundle) {
+    manifest[basename(entryPoint).replace(/\.ts$/, ".css")] = relative(out, join(process.cwd(), cssBundle));
+  }
+}
+writeFileSync(join(out, "manifest.json"), JSON.stringify(manifest, null, 1));
