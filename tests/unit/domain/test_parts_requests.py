@@ -146,6 +146,29 @@ def test_an_issue_draws_on_several_locations_when_one_is_not_enough(session):
     assert (part.quantity, part.free) == (1, 1)
 
 
+def test_stock_is_not_drawn_twice_where_a_promise_and_free_stock_lie_together(session):
+    part, van = make_part(session, 2), make_location(session)
+    pr = make_parts_request(session, {part: 6}, approved=True)
+    stock.record_movement(session, part.id, "IN", 1, by=None)
+    stock.record_movement(session, part.id, "IN", 3, location_id=van.id, by=None)
+    issue(session, pr, 6)
+    assert [(place.quantity, place.reserved) for place in part.stock] == [(0, 0), (0, 0)]
+
+
+def test_two_lines_for_the_same_part_share_what_is_free(session):
+    part, request = make_part(session), make_request(session, technician=make_user(session))
+    lines = [{"partId": part.id, "quantity": 3}, {"partId": part.id, "quantity": 3}]
+    pr = parts_requests.create(session, request, None, lines, "PR-2026-000001")
+    parts_requests.approve(session, pr, None)
+    stock.record_movement(session, part.id, "IN", 5, by=None)
+    with pytest.raises(BusinessError) as refused:
+        issue(session, pr, 3, 3)
+    assert refused.value.field == "lines.1.quantityIssued"
+    assert (part.quantity, [line.quantity_issued for line in pr.lines]) == (5, [0, 0])
+    assert not issue(session, pr, 3, 2).is_complete
+    assert part.quantity == 0
+
+
 @pytest.mark.parametrize(
     ("quantity", "code"), [(6, "TOO_MANY"), (0, "NOTHING_TO_ISSUE"), (-1, "BAD_QUANTITY")]
 )
