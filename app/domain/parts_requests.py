@@ -66,13 +66,18 @@ def create(
         raise BusinessError("WRONG_STATUS", message)
     if not lines:
         raise BusinessError("NO_LINES", "Name at least one part.", field="lines")
-    rows = []
-    for position, line in enumerate(lines):
-        at = f"lines.{position}"
-        part = values.active_row(
-            session, SparePart, line.get("partId"), code="UNKNOWN_PART", what="part", field=f"{at}.partId"
+    parts = [
+        values.active_row(
+            session, SparePart, line.get("partId"),
+            code="UNKNOWN_PART", what="part", field=f"lines.{position}.partId",
         )
-        quantity = checked_quantity(line.get("quantity"), 1, f"{at}.quantity")
+        for position, line in enumerate(lines)
+    ]  # fmt: skip
+    # An approval in the same transaction needs these locks, and new lines would share them with others'.
+    lock_parts(session, (part.id for part in parts))
+    rows = []
+    for position, (line, part) in enumerate(zip(lines, parts, strict=True)):
+        quantity = checked_quantity(line.get("quantity"), 1, f"lines.{position}.quantity")
         reason = str(line.get("reason") or "").strip()[:500]
         rows.append(
             SparePartsRequestLine(

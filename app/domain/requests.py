@@ -110,6 +110,8 @@ def create(
     machine = values.active_row(
         session, Machine, machine_id, code="UNKNOWN_MACHINE", what="machine", field="machineId"
     )
+    # The new row would share a lock on its machine, which two reporters could not both turn into their own.
+    lock(session, machine)
     if machine.status == MachineStatus.DECOMMISSIONED:
         message = f"{machine.name} is decommissioned; no problems can be reported for it."
         raise BusinessError("MACHINE_DECOMMISSIONED", message, field="machineId")
