@@ -1,0 +1,151 @@
+"""What every test may ask for: databases, servers, a clock, and the application on top of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.database import configure, engine_options, metadata
+from tests.support import servers
+
+# A Monday morning on which nothing special happens.
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+SERVICES = {"mariadb", "redis_server"}
+
+NO_SKIP = os.environ.get("MILLWRIGHT_NO_SKIP", "") not in ("", "0")
+
+
+# -- what a run is ---------------------------------------------------------------------------------
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test marked ``databases`` runs on each of the databases that the product supports."""
+    if "database_url" in metafunc.fixturenames and metafunc.definition.get_closest_marker("databases"):
+        kinds = ["sqlite", pytest.param("mariadb", marks=pytest.mark.services)]
+        metafunc.parametrize("database_url", kinds, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that use a server are marked so that they can be left out: ``-m "not services"``."""
+    for item in items:
+        if SERVICES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.services)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With MILLWRIGHT_NO_SKIP=1 a test that could not run is a failure, not a silence."""
+    report = yield
+    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which MILLWRIGHT_NO_SKIP forbids: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a module that skips itself."""
+    report = yield
+    if NO_SKIP and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which MILLWRIGHT_NO_SKIP forbids: {report.longrepr}"
+    return report
+
+
+# -- servers ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.MariaDb]:
+    """A MariaDB server, started when the first test asks for it."""
+    try:
+        with servers.mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+            yield server
+    except servers.MissingProgram as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def mariadb_url(mariadb: servers.MariaDb) -> Iterator[str]:
+    """The address of an empty MariaDB database for this test alone."""
+    with mariadb.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Redis]:
+    """A Redis server, started when the first test asks for it."""
+    try:
+        with servers.redis_server(tmp_path_factory.mktemp("redis")) as server:
+            yield server
+    except servers.MissingProgram as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def redis_url(redis_server: servers.Redis) -> str:
+    """The address of an empty Redis for this test alone."""
+    redis_server.empty()
+    return redis_server.url
+
+
+# -- databases -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database: SQLite, or as ``@pytest.mark.databases`` says, each in turn."""
+    if getattr(request, "param", "sqlite") == "mariadb":
+        url: str = request.getfixturevalue("mariadb_url")
+        return url
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[sa.Engine]:
+    """A database with all tables of the product."""
+    import app.domain.models
+    import app.engine.models  # noqa: F401 - to know the tables
+
+    engine = sa.create_engine(database_url, **engine_options(database_url))
+    configure(engine)
+    metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(database: sa.Engine) -> Iterator[Session]:
+    """A session on that database."""
+    with Session(database, expire_on_commit=False) as session:
+        yield session
+
+
+# -- time ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="clock")
+def manual_clock() -> Iterator[clock.ManualClock]:
+    """A clock that stands at :data:`START` until it is told to move."""
+    manual = clock.ManualClock(START)
+    with clock.use(manual):
+        yield manual
+
+
+def pytest_report_header() -> list[str]:
+    """Say which of the optional programs this run has."""
+    lines: list[str] = []
+    for names, package in ((("mariadbd", "mysqld"), "mariadb-server"), (("redis-server",), "redis-server")):
+        try:
+            lines.append(f"{names[0]}: {servers.find(*names, package=package)}")
+        except servers.MissingProgram as missing:
+            lines.append(str(missing))
+    return lines

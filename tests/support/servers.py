@@ -1,0 +1,235 @@
+"""Real MariaDB and Redis servers for tests, from the installed programs, in folders of their own.
+
+They listen on free ports of this machine, hold their data in a temporary folder, and end with the
+test process, however that ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pymysql
+import redis
+
+START_LIMIT = 60.0  # seconds a server may take to answer
+STOP_LIMIT = 20.0  # seconds it may take to end
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+_database_numbers = count(1)
+
+
+class MissingProgram(Exception):
+    """A server's program is not installed; the message says which package has it."""
+
+
+def find(*names: str, package: str) -> str:
+    """The path of the first of these programs that is installed.
+
+    :raises MissingProgram: none of them is
+    """
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+    for name in names:
+        if found := shutil.which(name, path=path):
+            return found
+    raise MissingProgram(f"{names[0]} is not installed (Debian: apt-get install {package})")
+
+
+def free_port() -> int:
+    """A TCP port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """A running server process, its port, and what it wrote."""
+
+    def __init__(self, command: list[str], *, port: int, log: Path) -> None:
+        self.port = port
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the test run, which then stops us in order
+                preexec_fn=_die_with_parent,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait_until(self, answers: Callable[[], object], errors: tuple[type[Exception], ...]) -> None:
+        """Wait until a first question is answered.
+
+        :raises RuntimeError: the server ended, or took too long; the message has its log
+        """
+        deadline = time.monotonic() + START_LIMIT
+        while True:
+            try:
+                answers()
+                return
+            except errors as error:
+                ended = self._process.poll() is not None
+                if ended or time.monotonic() > deadline:
+                    self.stop()
+                    tail = self._log.read_text(errors="replace")[-3000:]
+                    raise RuntimeError(f"the server did not start ({error}):\n{tail}") from error
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End the server, by force if it takes too long."""
+        if self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class MariaDb(Server):
+    """A MariaDB server; :meth:`database` gives each test a database of its own."""
+
+    def connect(self) -> pymysql.connections.Connection:
+        return pymysql.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True)
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The address of a new, empty database, which is dropped afterwards."""
+        name = f"millwright_{os.getpid()}_{next(_database_numbers)}"
+        self._execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+        try:
+            yield f"mysql+pymysql://root@127.0.0.1:{self.port}/{name}?charset=utf8mb4"
+        finally:
+            self._execute(f"DROP DATABASE {name}")
+
+    def _execute(self, statement: str) -> None:
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+@contextmanager
+def mariadb(folder: Path) -> Iterator[MariaDb]:
+    """A MariaDB server with its data below ``folder``.
+
+    :raises MissingProgram: it is not installed
+    """
+    program = find("mariadbd", "mysqld", package="mariadb-server")
+    installer = find("mariadb-install-db", "mysql_install_db", package="mariadb-server")
+    data, socket_path, log = folder / "data", folder / "mariadb.sock", folder / "mariadb.log"
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    made = subprocess.run(
+        [
+            installer,
+            "--no-defaults",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            f"--datadir={data}",
+            *user,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        raise RuntimeError(f"{installer} failed:\n{made.stdout[-2000:]}{made.stderr[-2000:]}")
+    port = free_port()
+    server = MariaDb(
+        [
+            program,
+            "--no-defaults",
+            f"--datadir={data}",
+            f"--socket={socket_path}",
+            f"--pid-file={folder / 'mariadb.pid'}",
+            "--bind-address=127.0.0.1",
+            f"--port={port}",
+            "--skip-name-resolve",
+            # Durable as in production, and small.
+            "--innodb-flush-log-at-trx-commit=1",
+            "--innodb-buffer-pool-size=64M",
+            "--innodb-log-file-size=16M",
+            "--innodb-lock-wait-timeout=15",
+            "--key-buffer-size=1M",
+            "--performance-schema=OFF",
+            "--max-connections=60",
+            *user,
+        ],
+        port=port,
+        log=log,
+    )
+    try:
+        server.wait_until(lambda: server.connect().close(), (pymysql.MySQLError,))
+        yield server
+    finally:
+        server.stop()
+
+
+class Redis(Server):
+    """A Redis server."""
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def empty(self) -> None:
+        """Forget everything that a test left."""
+        with redis.Redis(port=self.port) as client:
+            client.flushall()
+
+
+@contextmanager
+def redis_server(folder: Path, *, port: int | None = None) -> Iterator[Redis]:
+    """A Redis server that keeps nothing on disk.
+
+    :raises MissingProgram: it is not installed
+    """
+    program = find("redis-server", package="redis-server")
+    port = port or free_port()
+    server = Redis(
+        [
+            program,
+            "--port", str(port),
+            "--bind", "127.0.0.1",
+            "--dir", str(folder),
+            "--save", "",
+            "--appendonly", "no",
+            "--daemonize", "no",
+        ],
+        port=port,
+        log=folder / "redis.log",
+    )  # fmt: skip
+
+    def answers() -> None:
+        with redis.Redis(port=port) as client:
+            client.ping()
+
+    try:
+        server.wait_until(answers, (redis.ConnectionError,))
+        yield server
+    finally:
+        server.stop()
