@@ -9,8 +9,9 @@ The order, outermost first:
 5. the parts request
 6. spare parts, by ascending id
 
-Inserting a row makes MySQL share a lock on each row that it refers to. Whoever may want such a row for
-itself later in the same transaction therefore locks it before the insert.
+Inserting a row makes MySQL share a lock on each row that it refers to, and so does changing a column
+that shares an index with a reference. Whoever may want such a row for itself in the same transaction,
+or holds a later lock by then, therefore locks it first.
 
 A part's lock also guards its stock per location and the reservations on that stock, and the request's
 lock its downtime. On SQLite the unit of work already holds the only write lock there is.

@@ -115,7 +115,7 @@ def approve(
     :raises BusinessError: WRONG_STATUS, UNKNOWN_LINE, BAD_QUANTITY, TOO_MANY, NOTHING_APPROVED
         (fields ``lines.0.quantityApproved`` ...)
     """
-    lock(session, pr)
+    _lock(session, pr)
     check_status(pr, PartsRequestStatus.PENDING)
     wanted = quantities_by_line(pr, quantities or {}, "quantityApproved")
     for line in pr.lines:
@@ -143,7 +143,7 @@ def reject(session: Session, pr: SparePartsRequest, by: int | None, reason: str)
     """
     message = "Say why the parts are refused."
     reason = values.text(reason, code="REASON_MISSING", message=message, field="reason")
-    lock(session, pr)
+    _lock(session, pr)
     check_status(pr, PartsRequestStatus.PENDING)
     _close(session, pr, PartsRequestStatus.REJECTED, by, "REJECT_PARTS", reason)
 
@@ -153,7 +153,7 @@ def cancel(session: Session, pr: SparePartsRequest, by: int | None, reason: str)
 
     :raises BusinessError: WRONG_STATUS, when all was issued or the request was rejected
     """
-    lock(session, pr)
+    _lock(session, pr)
     if pr.status == PartsRequestStatus.CANCELLED:
         return
     check_status(pr, *OPEN_STATUSES)
@@ -178,6 +178,15 @@ def outstanding(session: Session, request_id: int) -> list[SparePartsRequest]:
         .order_by(SparePartsRequest.id)
     )
     return list(session.scalars(query))
+
+
+def _lock(session: Session, pr: SparePartsRequest) -> None:
+    """Lock a parts request, and before it the maintenance request.
+
+    Changing the status makes MySQL check the reference to the maintenance request again, and wait for it.
+    """
+    lock(session, pr.maintenance_request)
+    lock(session, pr)
 
 
 def _close(
