@@ -36,14 +36,14 @@ check: $(INSTALLED_DEV) $(MODULES)  ## Run the linters and type checkers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/djlint --check --lint --quiet templates
+	$(BIN)/djlint --check --lint --quiet app/templates
 	$(BIN)/lint-imports --no-logo
 	$(NODE) npm run --silent check
 
 format: $(INSTALLED_DEV)  ## Format Python and templates
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/djlint --reformat --quiet templates
+	$(BIN)/djlint --reformat --quiet app/templates
 
 install: $(INSTALLED_DEV) $(MODULES)  ## Install everything that a developer needs
 
