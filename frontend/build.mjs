@@ -4,6 +4,7 @@ import { build } from "esbuild";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openFeelin } from "./feel/plugin.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const out = join(root, "app/static/build");
@@ -15,6 +16,7 @@ await build({
   minify,
   format: "iife",
   target: "es2022",
+  plugins: [openFeelin(join(root, "frontend/feel/limits.js"))],
   outfile: join(root, "app/engine/feel/bundle/feel.js"),
   logLevel: "warning",
 });

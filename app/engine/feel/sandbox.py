@@ -1,83 +1,107 @@
-"""The isolated V8 that evaluates FEEL: one per process, made when first needed.
-
-V8 must not be shared with a forked child, so each process makes its own; after a time-out or when
-memory ran out the old one is thrown away.
-"""
+"""One V8 isolate with FEEL loaded into it, started when first needed and replaced when it was stopped."""
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import json
+import ctypes
 import os
 import threading
+import weakref
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from py_mini_racer import JSEvalException, JSOOMException, JSTimeoutException, MiniRacer
 
 from app.engine.feel.errors import FeelError, FeelMemory, FeelTimeout
+from app.errors import MillwrightError
 
 BUNDLE = Path(__file__).parent / "bundle" / "feel.js"
+DRAIN_SECONDS = 5.0
+
+
+class FeelNotBuilt(MillwrightError):
+    """The interpreter's bundle is missing; the message says how to make it."""
+
+
+@cache
+def bundle() -> str:
+    """The interpreter's source."""
+    try:
+        return BUNDLE.read_text("utf-8")
+    except FileNotFoundError:
+        raise FeelNotBuilt("The expression interpreter is not built yet: run “make assets”.") from None
 
 
 class Sandbox:
-    """Runs requests of the FEEL bundle under a time limit (seconds) and a memory limit (bytes)."""
+    """Runs JavaScript, one call at a time, under limits. ``timeout`` is in seconds, ``memory`` in bytes.
+
+    Threads take turns. A forked child starts an isolate of its own: V8's thread stays with the parent.
+    """
 
     def __init__(self, timeout: float, memory: int) -> None:
-        self._timeout = timeout
-        self._memory = memory
+        self.timeout = timeout
+        self.memory = memory
         self._lock = threading.Lock()
         self._racer: MiniRacer | None = None
-        self._retired: list[MiniRacer] = []
-        self._owner = 0
-        atexit.register(self.close)
+        _sandboxes.add(self)
 
-    def run(self, request: dict[str, Any]) -> Any:
-        """Answer the bundle's answer. Raises FeelTimeout, FeelMemory or FeelError."""
-        text = json.dumps(request, separators=(",", ":"))
+    def run(self, script: str) -> str:
+        """The text that ``script`` gives.
+
+        :raises FeelTimeout: it took too long
+        :raises FeelMemory: it needed too much memory
+        :raises FeelError: it failed otherwise
+        """
         with self._lock:
-            racer = self._context()
+            racer = self._racer = self._racer or self._start()
             try:
-                answer = racer.call("millwrightFeel", text, timeout_sec=self._timeout, max_memory=self._memory)
+                return str(racer.eval(script, timeout_sec=self.timeout))
             except JSTimeoutException:
-                self._discard()
-                raise FeelTimeout(f"The expression took longer than {self._timeout:g} s and was stopped.") from None
+                self._stop()
+                raise FeelTimeout(f"The expression took longer than {self.timeout:g} seconds.") from None
             except JSOOMException:
-                self._discard()
-                limit = self._memory // 1024 // 1024
-                raise FeelMemory(f"The expression needed more than {limit} MB and was stopped.") from None
+                self._stop()
+                raise FeelMemory("The expression needs too much memory.") from None
             except JSEvalException as error:
-                self._discard()
-                message = str(error).strip().splitlines()
-                raise FeelError(f"The expression cannot be evaluated: {(message or ['?'])[0][:200]}") from None
-            self._close_retired()
-        return json.loads(answer)
-
-    def _context(self) -> MiniRacer:
-        if self._racer is None or self._owner != os.getpid():
-            if not BUNDLE.exists():
-                raise FeelError("The FEEL interpreter is not built: run `make assets`.")
-            if self._owner != os.getpid():
-                self._retired.clear()  # the parent's, not ours to close
-            self._racer = MiniRacer()
-            self._racer.eval(BUNDLE.read_text(encoding="utf-8"))
-            self._owner = os.getpid()
-        return self._racer
-
-    def _discard(self) -> None:
-        """Use this V8 no more. A stopped evaluation still reports back, so it is closed later."""
-        if self._racer is not None and self._owner == os.getpid():
-            self._retired.append(self._racer)
-        self._racer = None
-
-    def _close_retired(self) -> None:
-        while self._retired:
-            with contextlib.suppress(Exception):
-                self._retired.pop().close()
+                self._stop()
+                if "RangeError" in str(error):
+                    raise FeelMemory("The expression needs too much memory.") from None
+                raise FeelError("The expression could not be evaluated.") from error
 
     def close(self) -> None:
-        """Free V8, whose thread must not outlive the process. The next request makes a new one."""
+        """Give V8's memory back; the next call starts anew."""
         with self._lock:
-            self._discard()
-            self._close_retired()
+            self._stop()
+
+    def _start(self) -> MiniRacer:
+        racer = MiniRacer()
+        racer.eval(bundle())
+        racer.set_hard_memory_limit(self.memory)
+        return racer
+
+    def _stop(self) -> None:
+        racer, self._racer = self._racer, None
+        if racer is None:
+            return
+        # Closing before V8 has reported the stopped call leaves it reporting to nobody, and waiting.
+        with suppress(Exception):
+            racer.eval("0", timeout_sec=DRAIN_SECONDS)
+        racer.close()
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        if self._racer is not None:
+            # Freeing it would wait for a thread that this process does not have: keep it for ever.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._racer))
+            self._racer = None
+
+
+_sandboxes: weakref.WeakSet[Sandbox] = weakref.WeakSet()
+
+
+def _forget_parents_v8() -> None:
+    for sandbox in _sandboxes:
+        sandbox._after_fork()
+
+
+os.register_at_fork(after_in_child=_forget_parents_v8)
