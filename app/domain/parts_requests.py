@@ -160,6 +160,18 @@ def cancel(session: Session, pr: SparePartsRequest, by: int | None, reason: str)
     _close(session, pr, PartsRequestStatus.CANCELLED, by, "CANCEL_PARTS", reason.strip())
 
 
+def close_rest(session: Session, pr: SparePartsRequest, by: int | None, reason: str) -> None:
+    """Give up the back-order: what was issued stands, the rest is not needed or cannot be had.
+
+    :raises BusinessError: WRONG_STATUS, when nothing has been issued or nothing is left
+    """
+    _lock(session, pr)
+    check_status(pr, PartsRequestStatus.PARTIALLY_ISSUED)
+    for line in pr.lines:
+        line.quantity_approved = line.quantity_issued
+    _close(session, pr, PartsRequestStatus.ISSUED, by, "CLOSE_BACK_ORDER", reason.strip())
+
+
 def total_cost(pr: SparePartsRequest) -> Decimal:
     """What the request costs at the prices of its day: what was approved or, before that, asked for."""
     total = Decimal(0)

@@ -190,8 +190,6 @@ class Execution:
     def _step(self, task: Task) -> None:
         """Run one task that needs nobody. What goes wrong is parked, not lost."""
         element = self._element(task)
-        if element is not None and not isinstance(task.task_spec, CatchingEvent):
-            self._enter(element)
         try:
             finished = task.run()
         except (BusinessError, EndlessLoop):
@@ -200,6 +198,8 @@ class Execution:
             self._park(task, element, error)
             return
         if element is not None and finished is not None:
+            # A service task has done its part by now, so that it finds the status as it was.
+            self._enter(element)
             catching = isinstance(task.task_spec, CatchingEvent) and element.event in ("timer", "message")
             self._leave(task, element, HistoryKind.TIMER if catching and element.event == "timer" else HistoryKind.PASSED)
 

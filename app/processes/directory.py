@@ -1,0 +1,42 @@
+"""The factory's people, as the engine asks for them."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from app.domain import people
+from app.domain.people import Role, User
+from app.engine.actors import Actor, Identity
+
+ROLE_NAMES = {
+    Role.ADMIN.value: "Administrator",
+    Role.SUPERVISOR.value: "Supervisor",
+    Role.MAINTENANCE_TECH.value: "Technician",
+    Role.MAINTENANCE_MANAGER.value: "Maintenance manager",
+    Role.INVENTORY_MANAGER.value: "Inventory manager",
+}
+
+
+def eligible(session: Session, role: str, department_id: int | None) -> list[tuple[int, str]]:
+    """Ids and names of the active people with a role (in a department, if one is given)."""
+    return [(user.id, user.name) for user in people.eligible(session, role, department_id)]
+
+
+def person_name(session: Session, user_id: int) -> str:
+    """A person's name; empty for an unknown one."""
+    user = session.get(User, user_id)
+    return user.name if user is not None else ""
+
+
+def actor_of(user: User, stands_in_for: tuple[User, ...] | list[User] = ()) -> Actor:
+    """A user as the engine's actor, with the absent colleagues they stand in for."""
+    return Actor(
+        user_id=user.id,
+        name=user.name,
+        role=user.role,
+        department_id=user.department_id,
+        process_owner=user.process_owner,
+        stands_in_for=tuple(
+            Identity(absent.id, absent.role, absent.department_id, absent.name) for absent in stands_in_for
+        ),
+    )
