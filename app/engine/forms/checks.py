@@ -1,0 +1,131 @@
+"""Whether an answer keeps the rules of its component; each check says what is wrong, or nothing."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from app import clock
+from app.engine.forms import patterns, wording
+from app.engine.forms.formulas import Feel, shown
+from app.engine.forms.schema import Component, Formula
+
+MAXIMUM_FILES = 10
+
+_EMAIL = re.compile(r"[^@\s\"<>(),;:\\]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}\Z")
+_PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,28}[0-9]\Z", re.ASCII)
+
+Value = Callable[[Formula], Any]
+
+
+def problems(
+    component: Component, label: str, answer: Any, files: list[Any], value: Value, feel: Feel
+) -> list[str]:
+    """All that is wrong with an answer that could be read. ``value`` evaluates an expression."""
+    missing = answer is None or answer is False or answer in ("", [])
+    if missing and not files:
+        return [wording.missing(component, label)] if _required(component, value) else []
+    return list(_problems(component, label, answer, files, value, feel))
+
+
+def _required(component: Component, value: Value) -> bool:
+    rules = component.rules
+    return rules.required or (rules.required_if is not None and value(rules.required_if) is True)
+
+
+def _problems(
+    component: Component, label: str, answer: Any, files: list[Any], value: Value, feel: Feel
+) -> Iterator[str]:
+    if component.type in ("textfield", "textarea"):
+        yield from _text(component, label, answer, value, feel)
+    elif component.type == "number":
+        yield from _number(component, label, answer, value)
+    elif component.type == "datetime" and component.not_past and _is_past(component, answer):
+        yield f"{wording.start(label)} must not be in the past."
+    elif component.type == "filepicker":
+        yield from _files(component, label, files)
+
+
+def _text(component: Component, label: str, text: str, value: Value, feel: Feel) -> Iterator[str]:
+    rules, said = component.rules, wording.start(label)
+    shortest, longest = limit(rules.min_length, value), limit(rules.max_length, value)
+    if shortest is not None and len(text) < shortest:
+        yield wording.too_short(label, int(shortest))
+    if longest is not None and len(text) > longest:
+        yield wording.too_long(label, int(longest))
+    if rules.kind == "email" and not (len(text) <= 254 and _EMAIL.match(text)):
+        yield f"{said} must be an e-mail address, such as name@example.com."
+    if rules.kind == "phone" and not _PHONE.match(text):
+        yield f"{said} must be a phone number, such as +44 20 7946 0000."
+    if rules.pattern is not None:
+        try:
+            if not patterns.matches(feel, rules.pattern, text):
+                yield rules.pattern_message or f"{said} is not in the expected form."
+        except patterns.Unanswerable as error:
+            yield f"{said} could not be checked: {error}"
+
+
+def _number(component: Component, label: str, answer: int | float | str, value: Value) -> Iterator[str]:
+    number, said = Decimal(str(answer)), wording.start(label)
+    lowest, highest = limit(component.rules.minimum, value), limit(component.rules.maximum, value)
+    if lowest is not None and number < lowest:
+        yield f"{said} must be at least {_written(lowest)}."
+    if highest is not None and number > highest:
+        yield f"{said} must be at most {_written(highest)}."
+
+
+def limit(bound: Decimal | int | Formula | None, value: Value) -> Decimal | None:
+    """A bound as a number; None where there is none, or its expression has no value."""
+    given = value(bound) if isinstance(bound, Formula) else bound
+    if isinstance(given, bool) or not isinstance(given, int | float | str | Decimal):
+        return None
+    try:
+        number = Decimal(str(given))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _written(number: Decimal) -> str:
+    return shown(int(number) if number == number.to_integral_value() else float(number))
+
+
+def _is_past(component: Component, text: str) -> bool:
+    now = clock.now()
+    if component.subtype == "date":
+        return date.fromisoformat(text) < now.date()
+    if component.subtype == "datetime":
+        moment = datetime.fromisoformat(text)
+        # A time without an offset is some site's: a day's difference is all that can be told.
+        return moment < now if moment.tzinfo else moment.date() < now.date()
+    return False
+
+
+def _files(component: Component, label: str, files: list[Any]) -> Iterator[str]:
+    most = MAXIMUM_FILES if component.multiple else 1
+    if len(files) > most:
+        yield f"{wording.start(label)}: add at most {most} {'file' if most == 1 else 'files'}."
+    for file in files:
+        if component.accept and not _accepted(component.accept, file):
+            kinds = ", ".join(component.accept)
+            yield f"{wording.start(label)}: “{file.filename[:100]}” is not one of {kinds}."
+
+
+def _accepted(accept: tuple[str, ...], file: Any) -> bool:
+    """Whether a file's name or claimed type is asked for. What it truly is, storing it finds out."""
+    name = str(file.filename).lower()
+    kinds = {str(getattr(file, "mimetype", "") or "").lower(), mimetypes.guess_type(name)[0] or ""}
+    for wanted in accept:
+        if wanted.startswith("."):
+            fits = name.endswith(wanted)
+        elif wanted.endswith("/*"):
+            fits = any(kind.startswith(wanted[:-1].lstrip("*/")) for kind in kinds)
+        else:
+            fits = wanted in kinds
+        if fits:
+            return True
+    return False

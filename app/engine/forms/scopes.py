@@ -1,0 +1,350 @@
+"""A form being answered: its items (a component each), in scopes (the form itself, and each row)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from wtforms.form import BaseForm
+from wtforms.validators import ValidationError
+
+from app.engine.forms import paths, wording
+from app.engine.forms.fields import FIELDS, Answer, ChoiceAnswer, ChoicesAnswer, FilesAnswer
+from app.engine.forms.formulas import FAILED, Evaluator
+from app.engine.forms.options import Choices, known_options
+from app.engine.forms.schema import IGNORED, ROWS_LIMIT, Component, Formula
+from app.engine.forms.submissions import Submission
+
+
+@dataclass(slots=True)
+class Setting:
+    """What all scopes of a form share."""
+
+    evaluator: Evaluator
+    context: Mapping[str, Any]
+    options: Callable[[str], list[dict[str, Any]] | None] | None
+    edit: tuple[str, str] | None = None
+    offered: dict[str, Choices] = field(default_factory=dict)
+
+
+class Item:
+    """One component in one scope: what the page shows and what was answered."""
+
+    def __init__(self, scope: Scope, component: Component, group: Item | None) -> None:
+        self.scope = scope
+        self.component = component
+        self.group = group
+        self.field: Answer | None = None
+        self.children: list[Item] = []
+        self.rows: list[Scope] = []
+        self.blank_row: Scope | None = None
+        self.hidden_itself = False
+        self.locked = component.always_locked
+        self.computed: Any = None
+        self.fault: str | None = None
+        self.errors: list[str] = []
+
+    # -- identity ------------------------------------------------------------------------------
+
+    @property
+    def type(self) -> str:
+        return self.component.type
+
+    @property
+    def name(self) -> str:
+        """The name in the page's form: rows by the index they were shown with."""
+        return self.scope.prefix + self.component.key
+
+    @property
+    def path(self) -> str:
+        """The path in :meth:`TaskForm.values`: rows by their position."""
+        return self.scope.path + self.component.key
+
+    @property
+    def id(self) -> str:
+        return f"field-{self.name.replace('.', '-')}"
+
+    # -- what the page shows -------------------------------------------------------------------
+
+    @property
+    def hidden(self) -> bool:
+        return self.hidden_itself or (self.group is not None and self.group.hidden)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it, or what it is in, is hidden at times."""
+        above = self.group or self.scope.owner
+        return self.component.hide is not None or (above is not None and above.conditional)
+
+    @cached_property
+    def label(self) -> str:
+        return self.scope.text(self.component.label)
+
+    @cached_property
+    def description(self) -> str:
+        return self.scope.text(self.component.description)
+
+    @property
+    def required(self) -> bool:
+        return self.component.rules.required and not self.locked
+
+    @property
+    def can_add(self) -> bool:
+        return not self.component.rows_fixed and len(self.rows) < self.component.rows_maximum
+
+    @property
+    def can_remove(self) -> bool:
+        return not self.component.rows_fixed
+
+    @property
+    def choices(self) -> Choices:
+        answer = self.field
+        return answer.choices if isinstance(answer, ChoiceAnswer | ChoicesAnswer) else ()
+
+    @property
+    def files(self) -> list[Any]:
+        return self.field.files if isinstance(self.field, FilesAnswer) else []
+
+    # -- what was answered ---------------------------------------------------------------------
+
+    @property
+    def value(self) -> Any:
+        """The value as JSON: rows are lists of objects; files an empty list until they are stored."""
+        if self.type == "dynamiclist":
+            return [row.values(everything=True) for row in self.rows]
+        if self.type == "expression":
+            return self.computed
+        if self.locked:
+            return self.scope.initial(self)
+        return None if self.field is None else self.field.data
+
+    def read(self) -> None:
+        """Take the answer from the submission, or from what is known where none may be given."""
+        answer = self.field
+        if answer is None:
+            return
+        self.fault = None
+        answer.raw_data = None
+        sent: list[Any] | None = None
+        if self.scope.submission is not None and not self.locked:
+            try:
+                sent = self.scope.submission.answers(self.component)
+            except ValidationError as error:
+                self.fault = str(error)
+        if sent is None:
+            answer.process(None, self.scope.initial(self))
+            return
+        answer.process(_Sent({answer.name: sent}), None)
+        if answer.process_errors:
+            self.fault = str(answer.process_errors[0])
+
+    def reading_problem(self) -> str | None:
+        return None if self.fault is None else wording.unreadable(self.component, self.label, self.fault)
+
+
+class _Sent(dict[str, list[Any]]):
+    """The answers to one field, as WTForms takes them."""
+
+    def getlist(self, name: str) -> list[Any]:
+        return self[name]
+
+
+class Scope:
+    """The form, or one row of a list: the items whose values stand beside each other."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        components: tuple[Component, ...],
+        data: Mapping[str, Any],
+        submission: Submission | None,
+        owner: Item | None = None,
+        index: int | str = 0,
+        position: int | None = None,
+    ) -> None:
+        self.setting = setting
+        self.data = data
+        self.submission = submission
+        self.owner = owner
+        self.index = index
+        self.position = position
+        self.prefix = "" if owner is None else f"{owner.name}.{index}."
+        self.all: list[Item] = []
+        self.items = self._items(components, None)
+        self._initial: dict[str, Any] = {}
+        answered = [item for item in self.all if item.type in FIELDS]
+        form = BaseForm(
+            {item.component.key: FIELDS[item.type](component=item.component) for item in answered},
+            prefix=self.prefix,
+        )
+        for item in answered:
+            item.field = form[item.component.key]
+            self._offer(item)
+            item.read()
+        for item in self.all:
+            if item.type == "dynamiclist":
+                self._add_rows(item)
+
+    def _items(self, components: tuple[Component, ...], group: Item | None) -> list[Item]:
+        items = []
+        for component in components:
+            if component.type in IGNORED:
+                continue
+            item = Item(self, component, group)
+            self.all.append(item)
+            if component.type == "group":
+                item.children = self._items(component.children, item)
+            items.append(item)
+        return items
+
+    @property
+    def parent(self) -> Scope | None:
+        return None if self.owner is None else self.owner.scope
+
+    @property
+    def path(self) -> str:
+        if self.owner is None:
+            return ""
+        return f"{self.owner.path}.{self.index if self.position is None else self.position}."
+
+    @property
+    def name(self) -> str:
+        """How a button names this row."""
+        return self.prefix.removesuffix(".")
+
+    @property
+    def number(self) -> int:
+        """The row's number as people count."""
+        return (self.position or 0) + 1
+
+    def walk(self, blank: bool = False) -> Iterator[Item]:
+        """All items, those of rows too; with ``blank``, those of the rows that can be added also."""
+        for item in self.all:
+            yield item
+            for row in item.rows:
+                yield from row.walk(blank)
+            if blank and item.blank_row is not None:
+                yield from item.blank_row.walk(blank)
+
+    # -- rows ----------------------------------------------------------------------------------
+
+    def _add_rows(self, item: Item) -> None:
+        component = item.component
+        known = self._known_rows(component)
+        for position, index in enumerate(self._row_indices(item, len(known))):
+            submission = self.submission.row(component, index) if self.submission is not None else None
+            data = known[index] if index < len(known) else {}
+            item.rows.append(Scope(self.setting, component.children, data, submission, item, index, position))
+        if not component.rows_fixed:
+            depth = self.prefix.count("__row")
+            item.blank_row = Scope(self.setting, component.children, {}, None, item, f"__row{depth}__")
+
+    def _known_rows(self, component: Component) -> list[Mapping[str, Any]]:
+        rows = paths.get(self.data, component.path)
+        if not isinstance(rows, list):
+            return []
+        return [row if isinstance(row, Mapping) else {} for row in rows[:ROWS_LIMIT]]
+
+    def _row_indices(self, item: Item, known: int) -> list[int]:
+        component = item.component
+        sent: list[int] | None = None
+        if self.submission is not None:
+            try:
+                sent = self.submission.rows(component)
+            except ValidationError as error:
+                item.fault = str(error)
+        if component.rows_fixed:
+            if sent is not None and len(sent) > known:
+                item.fault = "rows-fixed"
+            return list(range(known))
+        if sent is None:
+            # New forms begin with some rows; where the process has a list, even an empty one, it counts.
+            given = isinstance(paths.get(self.data, component.path), list)
+            begin = known if given else component.rows_default
+            return list(range(min(max(begin, component.rows_minimum), max(component.rows_maximum, known))))
+        highest = max(ROWS_LIMIT, component.rows_maximum)
+        if len(sent) > highest:
+            item.fault = "rows-many"
+        return self._edited(item, sent[:highest], known)
+
+    def _edited(self, item: Item, indices: list[int], known: int) -> list[int]:
+        """The rows after one was added or removed by a button."""
+        action, target = self.setting.edit or ("", "")
+        if action == "add" and target == item.name and len(indices) < item.component.rows_maximum:
+            return [*indices, max([*indices, known - 1]) + 1]
+        if action == "remove":
+            return [index for index in indices if f"{item.name}.{index}" != target]
+        return indices
+
+    # -- values --------------------------------------------------------------------------------
+
+    def initial(self, item: Item) -> Any:
+        """What a field holds before anybody answers: what the process knows, else its default."""
+        component = item.component
+        known = paths.get(self.data, component.path)
+        if known is not None or component.default is None:
+            return known
+        if not isinstance(component.default, Formula):
+            return component.default
+        if component.key not in self._initial:
+            value = self.setting.evaluator.value(component.default, self._surroundings())
+            self._initial[component.key] = None if value is FAILED else value
+        return self._initial[component.key]
+
+    def values(self, everything: bool = False) -> dict[str, Any]:
+        """The values of visible fields: those that may be written, or ``everything`` that is shown.
+
+        In rows what may not be written is there too, so that a row says which one it is.
+        """
+        found: dict[str, Any] = {}
+        for item in self.all:
+            if not item.component.holds_value or item.hidden:
+                continue
+            if not item.locked or everything or self.owner is not None:
+                value = item.value
+                if item.type == "dynamiclist" and not everything:
+                    value = [row.values() for row in item.rows]
+                paths.put(found, item.component.path, value)
+        return found
+
+    # -- expressions ---------------------------------------------------------------------------
+
+    def _surroundings(self) -> Mapping[str, Any]:
+        """What expressions see besides the fields of this scope."""
+        if self.parent is None:
+            return self.setting.context
+        above = self.parent.environment
+        return {**above, **self.data, "parent": above, "this": self.data, "i": self.number}
+
+    @cached_property
+    def environment(self) -> Mapping[str, Any]:
+        """What expressions see: the fields of this scope, those around it, and the context."""
+        nothing: dict[str, Any] = {}
+        for item in self.all:
+            if item.component.holds_value:
+                paths.put(nothing, item.component.path, None)
+        own = paths.merged(nothing, self.values(everything=True))
+        around = self._surroundings()
+        if self.parent is None:
+            return paths.merged(around, own)
+        return {**around, **own, "this": {**self.data, **own}}
+
+    def text(self, text: tuple[str | Formula, ...]) -> str:
+        """A text of this scope with its expressions evaluated."""
+        if not any(isinstance(part, Formula) for part in text):
+            return "".join(str(part) for part in text)
+        return self.setting.evaluator.text(text, self.environment)
+
+    def forget(self) -> None:
+        """Answers have changed: so have the values of expressions."""
+        self.__dict__.pop("environment", None)
+        for item in self.all:
+            for row in (*item.rows, *([item.blank_row] if item.blank_row else [])):
+                row.forget()
+
+    def _offer(self, item: Item) -> None:
+        answer = item.field
+        if isinstance(answer, ChoiceAnswer | ChoicesAnswer):
+            answer.choices = known_options(item.component.options, self.setting)

@@ -1,0 +1,240 @@
+"""A form as one person meets it: rendered, answered, validated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from app.engine.forms import checks, markup, paths, wording
+from app.engine.forms.formulas import Evaluator, Feel, shown
+from app.engine.forms.plain import as_json
+from app.engine.forms.resolving import resolve
+from app.engine.forms.schema import FormSchema, Formula
+from app.engine.forms.scopes import Item, Scope, Setting
+from app.engine.forms.submissions import JsonSubmission, MultiDict, PageSubmission, Submission
+
+TABLE_ROWS = 500
+
+
+class TaskForm:
+    """Made by :func:`build_form`. Nothing is validated until :meth:`validate` is called."""
+
+    def __init__(self, schema: FormSchema, form: Scope, submission: Submission | None) -> None:
+        self.schema = schema
+        self.scope = form
+        self.submission = submission
+        self._errors: dict[str, list[str]] = {}
+
+    @property
+    def items(self) -> list[Item]:
+        """What stands on the page, from top to bottom."""
+        return self.scope.items
+
+    @property
+    def is_submitted(self) -> bool:
+        return self.submission is not None
+
+    @property
+    def is_edit_action(self) -> bool:
+        """Whether only rows were added or removed: the page is to be shown again, with nothing validated."""
+        return self.scope.setting.edit is not None
+
+    @property
+    def has_conditions(self) -> bool:
+        return any(item.component.hide is not None for item in self.scope.walk())
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def values(self) -> dict[str, Any]:
+        """The answers as JSON: visible fields that may be written, and computed ones.
+
+        Rows also hold their read-only fields, from what the process knows. Files are empty lists:
+        :attr:`uploads` has them, and :func:`app.engine.forms.put` puts there what was stored.
+        """
+        return self.scope.values()
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The values of all visible fields, read-only ones too: what the page shows."""
+        return self.scope.values(everything=True)
+
+    @property
+    def uploads(self) -> dict[str, list[Any]]:
+        """The files sent, by the path of their field; fields without files are left out."""
+        return {item.path: item.files for item in self._open_items() if item.files}
+
+    def _open_items(self) -> list[Item]:
+        """The items that may be answered: not hidden, nor in something hidden, nor read-only."""
+        return [item for item in self.scope.walk() if _is_shown(item) and not item.locked]
+
+    # -- validation ----------------------------------------------------------------------------
+
+    def validate(self) -> bool:
+        """Check all answers; what is wrong is in :attr:`errors` and beside the fields."""
+        if self.is_edit_action:
+            return False
+        self._errors = {}
+        for item in self.scope.walk():
+            item.errors = []
+        for item in self._open_items():
+            item.errors = self._problems(item)
+        if isinstance(self.submission, JsonSubmission):
+            self._check_json(self.scope, self.submission)
+        return not self.errors
+
+    def _problems(self, item: Item) -> list[str]:
+        component = item.component
+        if item.type == "dynamiclist":
+            return self._row_problems(item)
+        if item.field is None:
+            return []
+        unreadable = item.reading_problem()
+        if unreadable is not None:
+            return [unreadable]
+        evaluator = self.scope.setting.evaluator
+        return checks.problems(
+            component,
+            item.label,
+            item.field.data,
+            item.files,
+            lambda formula: evaluator.value(formula, item.scope.environment),
+            evaluator.feel,
+        )
+
+    def _row_problems(self, item: Item) -> list[str]:
+        component, count = item.component, len(item.rows)
+        if item.fault == "rows-fixed":
+            return [f"{wording.start(item.label)}: rows cannot be added here."]
+        if count > component.rows_maximum or item.fault == "rows-many":
+            return [wording.too_many_rows(item.label, component.rows_maximum)]
+        if count < component.rows_minimum:
+            return [wording.too_few_rows(item.label, component.rows_minimum)]
+        return [] if item.fault is None else [wording.unreadable(component, item.label, item.fault)]
+
+    def _check_json(self, scope: Scope, submission: JsonSubmission) -> None:
+        for unknown in submission.unknown(item.component for item in scope.all if item.component.holds_value):
+            self.add_error(scope.path + unknown, f"The form has no field “{unknown[:100]}”.")
+        for item in scope.all:
+            if item.hidden:
+                continue
+            fixed = item.type == "expression" or (item.locked and item.field is not None)
+            if fixed and not submission.agrees(item.component, item.value):
+                item.errors.append(wording.unreadable(item.component, item.label, "read-only"))
+            for row in item.rows:
+                if isinstance(row.submission, JsonSubmission):
+                    self._check_json(row, row.submission)
+
+    def add_error(self, path: str | None, message: str) -> None:
+        """Say what a rule of the factory has against an answer; shown at its field if the form has it."""
+        for item in self.scope.walk():
+            if path and item.component.holds_value and item.path == path and _is_shown(item):
+                item.errors.append(message)
+                return
+        self._errors.setdefault(path or "", []).append(message)
+
+    @property
+    def errors(self) -> dict[str, list[str]]:
+        """What is wrong, by the path of the field; under the empty path, with the form as a whole."""
+        found = {item.path: item.errors for item in self.scope.walk() if item.errors}
+        return {**found, **self._errors}
+
+    @property
+    def error_list(self) -> list[tuple[str | None, str]]:
+        """All errors from top to bottom, each with the id of the input it is about, if there is one."""
+        found: list[tuple[str | None, str]] = [
+            (item.id, message) for item in self.scope.walk() for message in item.errors
+        ]
+        return [*((None, message) for messages in self._errors.values() for message in messages), *found]
+
+    # -- for the templates ---------------------------------------------------------------------
+
+    def html_of(self, item: Item) -> Markup:
+        """The text of a text or HTML component."""
+        values = item.scope.setting.evaluator
+        parts: list[tuple[str, bool]] = []
+        evaluated = values.evaluate(
+            [(part, item.scope.environment) for part in item.component.content if isinstance(part, Formula)]
+        )
+        answers = iter(evaluated)
+        for part in item.component.content:
+            if isinstance(part, Formula):
+                parts.append((shown(next(answers)), True))
+            else:
+                parts.append((markup.without_tags(part) if item.type == "html" else part, False))
+        return markup.render(parts)
+
+    def table_of(self, item: Item) -> tuple[list[str], list[list[str]]]:
+        """The headings and the cells of a table component."""
+        component, evaluator = item.component, self.scope.setting.evaluator
+        columns = [(column.key, column.label) for column in component.columns]
+        if component.columns_formula is not None:
+            given = evaluator.value(component.columns_formula, item.scope.environment)
+            columns = [
+                (str(column.get("key")), str(column.get("label", column.get("key"))))
+                for column in (given if isinstance(given, list) else [])[:50]
+                if isinstance(column, Mapping)
+            ]
+        rows = evaluator.value(component.formula, item.scope.environment) if component.formula else None
+        return [label for _, label in columns], [
+            [shown(row.get(key)) for key, _ in columns]
+            for row in (rows if isinstance(rows, list) else [])[:TABLE_ROWS]
+            if isinstance(row, Mapping)
+        ]
+
+    @property
+    def live_context(self) -> dict[str, Any]:
+        """What the page's conditions use besides its fields, for evaluating them as people type."""
+        evaluator = self.scope.setting.evaluator
+        names: set[str] = set()
+        for item in self.scope.walk(blank=True):
+            used = [item.component.hide]
+            used += [item.component.formula] if item.type == "expression" else []
+            for formula in used:
+                names |= evaluator.names(formula) if formula is not None else set()
+        around = self.scope.environment
+        own = {item.component.path[0] for item in self.scope.all if item.component.holds_value}
+        return {name: as_json(around[name]) for name in sorted(names - own) if name in around}
+
+
+def _is_shown(item: Item) -> bool:
+    owner = item.scope.owner
+    return not item.hidden and (owner is None or _is_shown(owner))
+
+
+def build_form(
+    schema: FormSchema,
+    *,
+    feel: Feel,
+    context: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    formdata: MultiDict | None = None,
+    files: MultiDict | None = None,
+    json: Mapping[str, Any] | None = None,
+    options: Callable[[str], list[dict[str, Any]] | None] | None = None,
+) -> TaskForm:
+    """The form of a schema, holding ``data``, and as it was answered: on a page or in JSON.
+
+    ``context`` is what its expressions see besides the fields; ``options`` answers for a
+    ``valuesKey``. The form is not validated yet.
+    """
+    submission: Submission | None = None
+    edit: tuple[str, str] | None = None
+    if json is not None:
+        submission = JsonSubmission(json)
+    elif formdata is not None or files is not None:
+        submission = PageSubmission(formdata, files)
+        edit = _edit_action(formdata)
+    seen = paths.merged(data or {}, context or {})
+    setting = Setting(Evaluator(feel), seen, options, edit)
+    form = Scope(setting, schema.components, as_json(data or {}), submission)
+    resolve(form)
+    return TaskForm(schema, form, submission)
+
+
+def _edit_action(formdata: MultiDict | None) -> tuple[str, str] | None:
+    for action in ("add", "remove", "update"):
+        if formdata is not None and f"_{action}" in formdata:
+            return action, str((formdata.getlist(f"_{action}") or [""])[0])
+    return None
