@@ -1,0 +1,106 @@
+"""Settings of the deployment, read from the environment.
+
+What an administrator changes while the site runs is in :mod:`app.domain.settings` instead.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+from app.database import engine_options
+
+ROOT = Path(__file__).resolve().parent.parent
+UPLOAD_LIMIT = 64 * 1024 * 1024  # bytes a request: several files of 10 MB each
+
+
+class ConfigurationError(RuntimeError):
+    """A setting cannot be used; the message names it and says what to do."""
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Flask settings from ``MILLWRIGHT_*`` variables.
+
+    :raises ConfigurationError: a variable has a value that cannot be used
+    """
+    env = os.environ if environ is None else environ
+    data = Path(env.get("MILLWRIGHT_DATA", ROOT / "var")).resolve()
+    url = env.get("MILLWRIGHT_DATABASE_URL") or f"sqlite:///{data / 'millwright.db'}"
+    base_url = env.get("MILLWRIGHT_BASE_URL", "http://localhost:8000").rstrip("/")
+    return {
+        "SECRET_KEY": _secret_key(env, data),
+        "SQLALCHEMY_DATABASE_URI": url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(url),
+        "MILLWRIGHT_DATA": data,
+        "MILLWRIGHT_UPLOADS": Path(env.get("MILLWRIGHT_UPLOADS", data / "uploads")).resolve(),
+        "MILLWRIGHT_REDIS_URL": env.get("MILLWRIGHT_REDIS_URL", ""),
+        "MILLWRIGHT_BASE_URL": base_url,
+        "MILLWRIGHT_TIME_ZONE": _time_zone(env.get("MILLWRIGHT_TIME_ZONE", "")),
+        "MILLWRIGHT_DEMO": _flag(env, "MILLWRIGHT_DEMO"),
+        "MILLWRIGHT_PROXIES": _count(env, "MILLWRIGHT_PROXIES"),
+        "MILLWRIGHT_SESSION_HOURS": _count(env, "MILLWRIGHT_SESSION_HOURS", 12),
+        **_fixed(secure=base_url.startswith("https://")),
+    }
+
+
+def _fixed(*, secure: bool) -> dict[str, Any]:
+    """What a deployment does not choose."""
+    return {
+        "SESSION_COOKIE_NAME": "millwright",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_REFRESH_EACH_REQUEST": True,
+        # A form may lie open on a phone for a whole shift: its token lives as long as the session.
+        "WTF_CSRF_TIME_LIMIT": None,
+        "MAX_CONTENT_LENGTH": UPLOAD_LIMIT,
+        "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
+        # Every address of a static file carries a digest of its content.
+        "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=365),
+    }
+
+
+def _secret_key(env: Mapping[str, str], data: Path) -> str:
+    """The key that signs sessions: from the environment, from a file, or one made once for this machine."""
+    if key := env.get("MILLWRIGHT_SECRET_KEY"):
+        return key
+    if name := env.get("MILLWRIGHT_SECRET_KEY_FILE"):
+        try:
+            return Path(name).read_text().strip()
+        except OSError as error:
+            raise ConfigurationError(f"MILLWRIGHT_SECRET_KEY_FILE: {error}") from None
+    path = data / "secret.key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def _flag(env: Mapping[str, str], name: str) -> bool:
+    return env.get(name, "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def _count(env: Mapping[str, str], name: str, default: int = 0) -> int:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal():
+        raise ConfigurationError(f"{name} is a whole number, not {text!r}.")
+    return int(text)
+
+
+def _time_zone(name: str) -> str:
+    if name and name not in available_timezones():
+        raise ConfigurationError(
+            f"MILLWRIGHT_TIME_ZONE: {name!r} is no time zone; use a name like Europe/Berlin."
+        )
+    return name
