@@ -1,0 +1,68 @@
+// What every page has: closing messages, sending filters at once, buttons that show they were pressed.
+
+function closableMessages(): void {
+  for (const flash of document.querySelectorAll<HTMLElement>("[data-flash]")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "flash__close";
+    button.setAttribute("aria-label", "Close this message");
+    button.textContent = "✕";
+    button.addEventListener("click", () => flash.remove());
+    flash.append(button);
+  }
+}
+
+/** Filters apply as soon as they are chosen; the button for it is only needed without scripts. */
+function immediateFilters(): void {
+  for (const select of document.querySelectorAll<HTMLSelectElement>("select[data-submit-on-change]")) {
+    select.addEventListener("change", () => select.form?.requestSubmit());
+  }
+}
+
+/** Empty filters stay out of the address, so that it is fit to be sent to a colleague. */
+function tidyAddresses(): void {
+  for (const form of document.querySelectorAll<HTMLFormElement>("form.filters")) {
+    form.addEventListener("submit", () => {
+      const fields = form.querySelectorAll<HTMLInputElement | HTMLSelectElement>("input[name], select[name]");
+      for (const field of fields) {
+        if (!field.value) field.disabled = true;
+      }
+      setTimeout(() => {
+        for (const field of fields) field.disabled = false;
+      });
+    });
+  }
+}
+
+/** A form is sent once: its button turns into a spinner until the next page is there. */
+function sendOnce(): void {
+  document.addEventListener("submit", (event) => {
+    const form = event.target as HTMLFormElement;
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "1";
+    event.submitter?.setAttribute("data-busy", "");
+  });
+  // Coming back with the browser's Back button finds the form ready again.
+  addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll<HTMLFormElement>("form[data-sent]")) delete form.dataset.sent;
+    for (const button of document.querySelectorAll("[data-busy]")) button.removeAttribute("data-busy");
+  });
+}
+
+function printButtons(): void {
+  for (const button of document.querySelectorAll<HTMLElement>("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => print());
+  }
+}
+
+closableMessages();
+immediateFilters();
+tidyAddresses();
+sendOnce();
+printButtons();
+document.querySelector<HTMLElement>("[data-focus], .error-summary")?.focus();
