@@ -1,0 +1,56 @@
+"""The pages. Views gather input, call one function of the rooms below, and render or redirect."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.web import (
+    assets,
+    attachments,
+    auth,
+    errors,
+    formatting,
+    inbox,
+    instances,
+    labels,
+    machines,
+    navigation,
+    notifications,
+    parts,
+    parts_requests,
+    people,
+    profile,
+    requests,
+    scan,
+    starts,
+    tasks,
+)
+
+PAGES = (
+    auth.pages,
+    inbox.pages,
+    tasks.pages,
+    starts.pages,
+    scan.pages,
+    requests.pages,
+    parts_requests.pages,
+    machines.pages,
+    parts.pages,
+    notifications.pages,
+    profile.pages,
+    attachments.pages,
+    instances.pages,
+    navigation.pages,
+)
+
+
+def init_web(app: Flask) -> None:
+    """Register the pages, and what their templates use."""
+    people.init_sign_in(app)
+    assets.init_assets(app)
+    formatting.init_formatting(app)
+    labels.init_labels(app)
+    navigation.init_navigation(app)
+    errors.init_errors(app)
+    for pages in PAGES:
+        app.register_blueprint(pages)

@@ -1,0 +1,125 @@
+"""Who sees which records: everything, those of a department, those assigned, or one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.domain.attachments import Attachment
+from app.domain.entities import EntityType
+from app.domain.people import Role
+from app.domain.requests import MaintenanceRequest
+from app.domain.spare_parts_requests import SparePartsRequest
+from app.domain.work import MaintenanceWork
+from app.engine import user_tasks
+from app.engine.actors import Actor
+from app.engine.models import ProcessInstance, UserTask
+from app.errors import NotFound
+from app.extensions import db
+from app.web.people import current_actor
+
+Thing = TypeVar("Thing")
+
+SEES_ALL = (Role.ADMIN, Role.MAINTENANCE_MANAGER, Role.INVENTORY_MANAGER)
+OVERSEES = (Role.ADMIN, Role.MAINTENANCE_MANAGER)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The requests that a list shows: filters for the query, and what to call them."""
+
+    name: str
+    department_id: int | None = None
+    technician_id: int | None = None
+    reporter_id: int | None = None
+
+
+def request_scope(actor: Actor) -> Scope:
+    """The maintenance requests an actor follows."""
+    if actor.role in SEES_ALL:
+        return Scope("All requests")
+    if actor.role == Role.SUPERVISOR and actor.department_id is not None:
+        return Scope("Requests of your department", department_id=actor.department_id)
+    if actor.role == Role.MAINTENANCE_TECH:
+        return Scope("Requests assigned to you", technician_id=actor.user_id)
+    return Scope("Requests you reported", reporter_id=actor.user_id)
+
+
+def may_see_request(session: Session, request: MaintenanceRequest, actor: Actor) -> bool:
+    """Whether an actor follows a request, reported it, or has had something to do with it."""
+    for identity in actor.identities:
+        if identity.role in SEES_ALL:
+            return True
+        if identity.user_id in (request.reporter_id, request.assigned_technician_id):
+            return True
+        if identity.role == Role.SUPERVISOR and identity.department_id == request.machine.department_id:
+            return True
+    return _has_task_about(session, "maintenance_request", request.id, actor)
+
+
+def may_see_parts_request(session: Session, parts_request: SparePartsRequest, actor: Actor) -> bool:
+    """Whether an actor asked for the parts, has a task about them, or sees the request they are for."""
+    if any(identity.user_id == parts_request.requester_id for identity in actor.identities):
+        return True
+    return may_see_request(session, parts_request.maintenance_request, actor) or _has_task_about(
+        session, "parts_approval", parts_request.id, actor
+    )
+
+
+def may_see_instance(session: Session, instance: ProcessInstance, actor: Actor) -> bool:
+    """Whether an actor may look at the diagram of an instance: they have a task in it, or see its subject."""
+    if actor.role in OVERSEES or actor.process_owner or instance.started_by == actor.user_id:
+        return True
+    tasks = session.scalars(sa.select(UserTask).where(UserTask.instance_id == instance.id))
+    if any(user_tasks.may_see(task, actor) for task in tasks):
+        return True
+    if instance.subject_type == "maintenance_request":
+        request = session.get(MaintenanceRequest, instance.subject_id)
+        return request is not None and may_see_request(session, request, actor)
+    parts_request = session.get(SparePartsRequest, instance.subject_id)
+    if instance.subject_type == "spare_parts_request" and parts_request is not None:
+        return may_see_parts_request(session, parts_request, actor)
+    return False
+
+
+def may_see_attachment(session: Session, attachment: Attachment, actor: Actor) -> bool:
+    """Whether an actor may open a file: they uploaded it, or see what it belongs to."""
+    if attachment.uploaded_by == actor.user_id or actor.role in SEES_ALL:
+        return True
+    if attachment.entity_id is None:
+        return False
+    match attachment.entity_type:
+        case EntityType.MACHINE | EntityType.SPARE_PART:
+            return True
+        case EntityType.MAINTENANCE_REQUEST:
+            request = session.get(MaintenanceRequest, attachment.entity_id)
+        case EntityType.MAINTENANCE_WORK:
+            work = session.get(MaintenanceWork, attachment.entity_id)
+            request = None if work is None else work.request
+        case EntityType.SPARE_PARTS_REQUEST:
+            parts_request = session.get(SparePartsRequest, attachment.entity_id)
+            return parts_request is not None and may_see_parts_request(session, parts_request, actor)
+        case _:
+            return False
+    return request is not None and may_see_request(session, request, actor)
+
+
+def visible(thing: Thing | None, may_see: Callable[[Session, Thing, Actor], bool], what: str) -> Thing:
+    """The thing, for somebody who may see it; for others it is as if it did not exist.
+
+    :raises NotFound: there is no such thing, or it is not for the signed-in person
+    """
+    if thing is None or not may_see(db.session(), thing, current_actor()):
+        raise NotFound(f"There is no such {what}, or it is not yours to see.")
+    return thing
+
+
+def _has_task_about(session: Session, subject_type: str, subject_id: int, actor: Actor) -> bool:
+    tasks = session.scalars(
+        sa.select(UserTask).where(UserTask.subject_type == subject_type, UserTask.subject_id == subject_id)
+    )
+    return any(user_tasks.may_see(task, actor) for task in tasks)

@@ -1,0 +1,14 @@
+"""Where the page of a record is."""
+
+from __future__ import annotations
+
+from flask import url_for
+
+
+def to_subject(subject_type: str, subject_id: int) -> str:
+    """The address of the page of an instance's subject, or nothing for a kind without pages."""
+    if subject_type == "maintenance_request":
+        return url_for("requests.show", request_id=subject_id)
+    if subject_type == "spare_parts_request":
+        return url_for("parts_requests.show", parts_request_id=subject_id)
+    return ""

@@ -1,0 +1,32 @@
+"""What lists share: reading filters from the address, and links that keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from flask import request, url_for
+
+PAGE_SIZE = 25
+
+
+def page_number() -> int:
+    """The page asked for; whatever is no page is the first."""
+    return max(1, request.args.get("page", 1, type=int))
+
+
+def one_of(name: str, allowed: Collection[str], default: str = "") -> str:
+    """A filter's value, when it is one of those allowed."""
+    value = request.args.get(name, "")
+    return value if value in allowed else default
+
+
+def words(name: str = "q") -> str:
+    """What somebody is looking for."""
+    return request.args.get(name, "").strip()[:200]
+
+
+def url_with(**changes: Any) -> str:
+    """The address of this list with other filters; None removes one. Filters start at the first page."""
+    values: dict[str, Any] = {**request.args.to_dict(), **(request.view_args or {}), "page": None, **changes}
+    return url_for(str(request.endpoint), **{k: v for k, v in values.items() if v not in (None, "")})

@@ -1,0 +1,107 @@
+"""Machines: the list, one machine, and its label."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import qrcode
+import sqlalchemy as sa
+from flask import Blueprint, Response, current_app, render_template, request, url_for
+from flask_login import login_required
+from qrcode.image.svg import SvgPathImage
+
+from app.domain import attachments
+from app.domain.entities import EntityType
+from app.domain.machines import Criticality, Machine, MachineStatus
+from app.domain.people import Department
+from app.domain.queries import machines, requests
+from app.errors import NotFound
+from app.extensions import db
+from app.web import listing
+
+pages = Blueprint("machines", __name__)
+
+
+@pages.get("/machines")
+@login_required
+def listing_page() -> str:
+    """All machines."""
+    found = machines.list_machines(
+        db.session(),
+        department_id=request.args.get("department", type=int),
+        status=listing.one_of("status", tuple(MachineStatus)) or None,
+        criticality=listing.one_of("criticality", tuple(Criticality)) or None,
+        q=listing.words(),
+        page=listing.page_number(),
+        page_size=listing.PAGE_SIZE,
+    )
+    departments = db.session().scalars(
+        sa.select(Department).where(Department.active).order_by(Department.name)
+    )
+    return render_template(
+        "machines/list.html",
+        found=found,
+        departments=[(str(department.id), department.name) for department in departments],
+        filters={n: request.args.get(n, "") for n in ("q", "department", "status", "criticality")},
+        filtered=any(request.args.get(n) for n in ("q", "department", "status", "criticality")),
+        url_with=listing.url_with,
+    )
+
+
+pages.add_url_rule("/machines", "listing", listing_page)
+
+
+@pages.get("/machines/<int:machine_id>")
+@login_required
+def show(machine_id: int) -> str:
+    """One machine: how it is, what is open, what has happened, which parts fit."""
+    session = db.session()
+    machine = _get(machine_id)
+    past = requests.list_requests(session, machine_id=machine.id, page_size=10)
+    return render_template(
+        "machines/show.html",
+        machine=machine,
+        open_requests=requests.open_requests(session, machine.id),
+        past=past,
+        downtimes=machines.downtimes(session, machine.id)[:10],
+        manuals=attachments.of(session, EntityType.MACHINE, machine.id),
+        parts=sorted(machine.spare_parts, key=lambda fitted: fitted.part.part_name.casefold()),
+    )
+
+
+@pages.get("/machines/<int:machine_id>/qr.svg")
+@login_required
+def qr_svg(machine_id: int) -> Response:
+    """The machine's code as a drawing, for print at any size."""
+    image = qrcode.make(_address(_get(machine_id)), image_factory=SvgPathImage, border=2, error_correction=2)
+    return Response(image.to_string(), mimetype="image/svg+xml")
+
+
+@pages.get("/machines/<int:machine_id>/qr.png")
+@login_required
+def qr_png(machine_id: int) -> Response:
+    """The machine's code as a picture."""
+    out = BytesIO()
+    qrcode.make(_address(_get(machine_id)), border=2, box_size=12, error_correction=2).save(out)
+    return Response(out.getvalue(), mimetype="image/png")
+
+
+@pages.get("/machines/<int:machine_id>/label")
+@login_required
+def label(machine_id: int) -> str:
+    """The label to print and stick on the machine."""
+    machine = _get(machine_id)
+    return render_template("machines/label.html", machine=machine, address=_address(machine))
+
+
+def _get(machine_id: int) -> Machine:
+    machine = db.session().get(Machine, machine_id)
+    if machine is None:
+        raise NotFound("There is no such machine.")
+    return machine
+
+
+def _address(machine: Machine) -> str:
+    """What the label says to a phone: the whole address of the machine's page."""
+    base: str = current_app.config["MILLWRIGHT_BASE_URL"]
+    return base + url_for("scan.landing", qr_code=machine.qr_code)

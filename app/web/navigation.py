@@ -1,0 +1,132 @@
+"""The way around: what the rail and the tab bar show to whom, and the numbers on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import Blueprint, Flask, current_app, g, render_template, request
+from flask_login import current_user, login_required
+
+from app.domain import notifications
+from app.domain.people import Role
+from app.engine import deployments, inbox, instances
+from app.extensions import db
+from app.web.people import current_actor, me
+
+pages = Blueprint("navigation", __name__)
+
+REPORTING = "maintenance_request"  # the process whose start form is “Report a problem”
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A link of the navigation. Without ``roles`` everybody sees it; ``counter`` names its number."""
+
+    endpoint: str
+    text: str
+    icon: str
+    short: str = ""
+    roles: tuple[str, ...] = ()
+    counter: str = ""
+
+    def is_here(self) -> bool:
+        return bool(request.blueprint) and request.blueprint == self.endpoint.partition(".")[0]
+
+
+GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+    (
+        "Work",
+        (
+            Entry("inbox.show", "Inbox", "inbox", counter="tasks"),
+            Entry("starts.report", "Report a problem", "megaphone", short="Report"),
+            Entry("requests.listing", "Requests", "clipboard"),
+        ),
+    ),
+    (
+        "Factory",
+        (
+            Entry("machines.listing", "Machines", "machine"),
+            Entry("parts.listing", "Spare parts", "box"),
+            Entry(
+                "parts_requests.listing",
+                "Parts requests",
+                "cart",
+                roles=(Role.ADMIN, Role.MAINTENANCE_MANAGER, Role.INVENTORY_MANAGER, Role.MAINTENANCE_TECH),
+            ),
+        ),
+    ),
+    (
+        "You",
+        (
+            Entry("notifications.listing", "Notifications", "bell", counter="unread"),
+            Entry("profile.show", "Profile", "user"),
+        ),
+    ),
+)
+TABS = ("inbox.show", "requests.listing", "starts.report", "machines.listing")
+
+
+def visible_groups() -> list[tuple[str, list[Entry]]]:
+    """The navigation of the signed-in person: what exists, and is for their role."""
+    groups = []
+    for title, entries in GROUPS:
+        shown = [entry for entry in entries if _is_for_me(entry)]
+        if shown:
+            groups.append((title, shown))
+    return groups
+
+
+def tabs() -> list[Entry]:
+    """The links of the phone's tab bar."""
+    by_endpoint = {entry.endpoint: entry for _, entries in GROUPS for entry in entries}
+    return [by_endpoint[name] for name in TABS if _is_for_me(by_endpoint[name])]
+
+
+def _is_for_me(entry: Entry) -> bool:
+    if entry.endpoint not in current_app.view_functions:
+        return False
+    if entry.endpoint == "starts.report":
+        return may_report()
+    return not entry.roles or me().role in entry.roles
+
+
+def may_report() -> bool:
+    """Whether the signed-in person may report problems: the diagram of the process decides."""
+    if "may_report" not in g:
+        newest = deployments.latest(db.session(), REPORTING)
+        g.may_report = newest is not None and instances.may_start(newest, current_actor())
+    return cast(bool, g.may_report)
+
+
+def counters() -> dict[str, int]:
+    """The numbers on the navigation, counted once a request."""
+    if "counters" not in g:
+        found = inbox.counts(db.session(), current_actor())
+        unread = notifications.unread_count(db.session(), me().id)
+        g.counters = {
+            "tasks": found.mine,
+            "mine": found.mine,
+            "group": found.group,
+            "overdue": found.overdue,
+            "unread": unread,
+        }
+    return cast(dict[str, int], g.counters)
+
+
+def _for_templates() -> dict[str, Any]:
+    if not current_user.is_authenticated:
+        return {}
+    return {"navigation": visible_groups, "tabs": tabs, "counters": counters, "may_report": may_report}
+
+
+def init_navigation(app: Flask) -> None:
+    """Give templates the navigation of whoever is signed in."""
+    app.context_processor(_for_templates)
+
+
+@pages.get("/menu")
+@login_required
+def menu() -> str:
+    """All of the navigation on a page, for phones."""
+    return render_template("menu.html")

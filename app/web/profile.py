@@ -1,0 +1,140 @@
+"""A person's own page: language, absences, password."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import sqlalchemy as sa
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required, login_user
+from sqlalchemy.orm import Session, joinedload
+
+from app import clock
+from app.database import unit_of_work
+from app.domain import people
+from app.domain.people import Substitution, User
+from app.errors import BusinessError, NotFound
+from app.extensions import db
+from app.web.formatting import LANGUAGES
+from app.web.people import current_actor, me, signed_in, site
+
+pages = Blueprint("profile", __name__)
+
+
+@pages.get("/profile")
+@login_required
+def show() -> str:
+    """The signed-in person."""
+    return _render()
+
+
+@pages.post("/profile")
+@login_required
+def save() -> ResponseReturnValue:
+    """Change name and language."""
+    language = request.form.get("language", "")
+    if language not in LANGUAGES:
+        return _render({"language": "Choose one of the list."}), 422
+    try:
+        with unit_of_work(db.session()) as session:
+            name = request.form.get("name", "")
+            people.update_user(session, _me(session), me().id, name=name, language=language)
+    except BusinessError as error:
+        return _render({error.field or "name": error.message}), 422
+    flash("Saved.", "success")
+    return redirect(url_for("profile.show"))
+
+
+@pages.post("/profile/password")
+@login_required
+def change_password() -> ResponseReturnValue:
+    """Set a new password; all other sessions of the person end."""
+    current, new = request.form.get("current", ""), request.form.get("password", "")
+    problems = {}
+    if not people.check_password(_me(db.session()), current):
+        problems["current"] = "This is not your current password."
+    if new != request.form.get("again", ""):
+        problems["again"] = "The two new passwords differ."
+    if problems:
+        return _render(problems), 422
+    try:
+        with unit_of_work(db.session()) as session:
+            user = _me(session)
+            people.set_password(session, user, new, me().id)
+            person = signed_in(user, me().department_name)
+    except BusinessError as error:
+        return _render({error.field or "password": error.message}), 422
+    login_user(person)
+    flash("Your password is changed. You stay signed in here; everywhere else you are signed out.", "success")
+    return redirect(url_for("profile.show"))
+
+
+@pages.post("/profile/absences")
+@login_required
+def add_absence() -> ResponseReturnValue:
+    """Name a substitute for an absence."""
+    begin, end = _date("from"), _date("until")
+    missing = {"from": begin, "until": end, "substituteId": request.form.get("substituteId", type=int)}
+    words = {
+        "from": "Enter the first day.",
+        "until": "Enter the last day.",
+        "substituteId": "Choose somebody.",
+    }
+    problems = {name: words[name] for name, value in missing.items() if not value}
+    if problems or begin is None or end is None:
+        return _render(problems), 422
+    try:
+        with unit_of_work(db.session()) as session:
+            people.set_substitute(
+                session, _me(session), int(request.form["substituteId"]), begin, end, me().id
+            )
+    except BusinessError as error:
+        return _render({error.field or "from": error.message}), 422
+    flash("Your absence is entered. Your substitute sees your tasks on those days.", "success")
+    return redirect(url_for("profile.show", _anchor="absences"))
+
+
+@pages.post("/profile/absences/<int:absence_id>/remove")
+@login_required
+def remove_absence(absence_id: int) -> ResponseReturnValue:
+    """Take back an absence."""
+    with unit_of_work(db.session()) as session:
+        absence = session.get(Substitution, absence_id)
+        if absence is None or absence.user_id != me().id:
+            raise NotFound("There is no such absence.")
+        people.remove_substitute(session, absence, me().id)
+    flash("The absence is removed.", "success")
+    return redirect(url_for("profile.show", _anchor="absences"))
+
+
+def _render(problems: dict[str, str] | None = None) -> str:
+    session, today = db.session(), clock.now().astimezone(site().zone).date()
+    absences = session.scalars(
+        sa.select(Substitution)
+        .where(Substitution.user_id == me().id, Substitution.ends_on >= today)
+        .options(joinedload(Substitution.substitute))
+        .order_by(Substitution.starts_on)
+    ).all()
+    return render_template(
+        "profile/show.html",
+        languages=list(LANGUAGES.items()),
+        problems=problems or {},
+        absences=absences,
+        standing_in=current_actor().stands_in_for,
+        colleagues=[
+            (user.id, user.name) for user in people.eligible(session, me().role or "") if user.id != me().id
+        ],
+        today=today,
+    )
+
+
+def _me(session: Session) -> User:
+    return session.get_one(User, me().id, populate_existing=True)
+
+
+def _date(name: str) -> date | None:
+    try:
+        return date.fromisoformat(request.form.get(name, ""))
+    except ValueError:
+        return None
