@@ -134,33 +134,39 @@ def prune(tree: Any) -> None:
 
 
 def _prune_below(tree: Any, task: Task, awaited: set[str]) -> None:
+    attached = _is_split(task) and any(not _finished(child) for child in task.children)
     children: list[UUID] = []
     for child in task.children:
-        children.extend(_kept(tree, child, awaited))
+        children.extend(_kept(tree, child, awaited, attached))
     task._children = children
     for child_id in children:
         tree.tasks[child_id]._parent = task.id
 
 
-def _kept(tree: Any, task: Task, awaited: set[str]) -> list[UUID]:
-    """What takes this task's place under its parent: itself, its kept descendants, or nothing."""
-    if not task.has_state(TaskState.FINISHED_MASK):
+def _kept(tree: Any, task: Task, awaited: set[str], attached: bool) -> list[UUID]:
+    """What takes this task's place under its parent: itself, its kept descendants, or nothing.
+
+    ``attached`` says that the parent is a split of boundary events that is still open.
+    """
+    if not _finished(task):
         if not task.has_state(TaskState.PREDICTED_MASK):
             _prune_below(tree, task, awaited)
         return [task.id]
-    split = task.task_spec.name.endswith(".BoundaryEventSplit")
-    attached = task.parent is not None and task.parent.task_spec.name.endswith(".BoundaryEventSplit")
-    arrived = any(child.task_spec.name in awaited for child in task.children) or task.task_spec.name in awaited
-    attached_open = attached and any(_unfinished(sibling) for sibling in task.parent.children)
-    if arrived or attached_open or (split and any(_unfinished(child) for child in task.children)):
+    open_split = _is_split(task) and any(not _finished(child) for child in task.children)
+    arrived = task.task_spec.name in awaited or any(child.task_spec.name in awaited for child in task.children)
+    if attached or open_split or arrived:
         _prune_below(tree, task, awaited)
         return [task.id]
     inherited: list[UUID] = []
     for child in task.children:
-        inherited.extend(_kept(tree, child, awaited))
-    tree.tasks.pop(task.id, None)
+        inherited.extend(_kept(tree, child, awaited, False))
+    tree.tasks.pop(task.id)
     return inherited
 
 
-def _unfinished(task: Task) -> bool:
-    return not task.has_state(TaskState.FINISHED_MASK)
+def _is_split(task: Task) -> bool:
+    return bool(task.task_spec.name.endswith(".BoundaryEventSplit"))
+
+
+def _finished(task: Task) -> bool:
+    return bool(task.has_state(TaskState.FINISHED_MASK))

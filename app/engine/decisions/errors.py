@@ -1,28 +1,19 @@
-"""What can be wrong with a DMN file, and with evaluating it."""
+"""What can be wrong with a decision."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from app.errors import MillwrightError
 
 
-@dataclass(frozen=True, slots=True)
-class DmnProblem:
-    """Why a DMN file cannot be used: the element's id, if it has one, and what to do."""
-
-    element: str
-    message: str
-    hint: str = ""
-
-
 class DmnError(MillwrightError):
-    """A DMN file cannot be used; ``problems`` says why, element by element."""
+    """A file is no DMN that can be used. ``element_id`` and ``line`` say where, if known."""
 
-    def __init__(self, problems: list[DmnProblem]) -> None:
-        super().__init__("; ".join(problem.message for problem in problems[:3]))
-        self.problems = problems
+    def __init__(self, message: str, *, element_id: str | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.element_id = element_id
+        self.line = line
 
 
-class DecisionError(MillwrightError):
-    """A decision has no result: its rules contradict its hit policy, or it does not exist."""
+class DecisionError(DmnError):
+    """A decision has no result for this input; the message names the decision and the rules at fault."""

@@ -26,7 +26,9 @@ class DecisionResult:
     inputs: dict[str, Any] = field(default_factory=dict)
 
 
-def evaluate(model: DecisionModel, decision_id: str | None, context: Mapping[str, Any], feel: Feel) -> DecisionResult:
+def evaluate(
+    model: DecisionModel, decision_id: str | None, context: Mapping[str, Any], feel: Feel
+) -> DecisionResult:
     """Make a decision after those it requires, whose results it finds under their variables' names.
 
     Raises :class:`DecisionError` where rules contradict the hit policy, and ``FeelError``.
@@ -45,7 +47,7 @@ def evaluate(model: DecisionModel, decision_id: str | None, context: Mapping[str
 def _decide(table: DecisionTable, context: Mapping[str, Any], feel: Feel) -> DecisionResult:
     found = feel.table(
         [clause.expression for clause in table.inputs],
-        [(rule.tests, rule.outputs) for rule in table.rules],
+        table.rules,
         context,
     )
     inputs = {clause.label: value for clause, value in zip(table.inputs, found.inputs, strict=True)}
@@ -65,7 +67,9 @@ def _named(table: DecisionTable, outputs: list[Any]) -> Any:
 
 def _nothing(table: DecisionTable, context: Mapping[str, Any], feel: Feel) -> Any:
     if any(clause.default for clause in table.outputs):
-        values = [feel.evaluate(clause.default, context) if clause.default else None for clause in table.outputs]
+        values = [
+            feel.evaluate(clause.default, context) if clause.default else None for clause in table.outputs
+        ]
         return _named(table, values)
     if table.hit_policy == "COLLECT" and table.aggregation:
         return 0 if table.aggregation == "COUNT" else None
@@ -144,5 +148,3 @@ def _sum(table: DecisionTable, numbers: list[Any]) -> Any:
         raise DecisionError(f"The results of “{table.name}” are not all numbers, so they have no sum.")
     total = sum((Decimal(str(number)) for number in numbers), Decimal(0))
     return int(total) if total == total.to_integral_value() else float(total)
-
-

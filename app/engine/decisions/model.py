@@ -1,131 +1,127 @@
-"""A DMN file as the engine sees it: decisions, their tables, and what they require."""
+"""What a DMN file says, ready to be evaluated."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from typing import NamedTuple
 
-from app.engine.decisions.errors import DecisionError
+from app.engine.feel.interpreter import Kind
 
-if TYPE_CHECKING:
-    from app.engine.decisions.evaluate import DecisionResult
-    from app.engine.feel import Feel
+
+class HitPolicy(StrEnum):
+    """Which of the matching rules make the result (OMG DMN 1.5, 8.2.11)."""
+
+    UNIQUE = "UNIQUE"
+    FIRST = "FIRST"
+    PRIORITY = "PRIORITY"
+    ANY = "ANY"
+    COLLECT = "COLLECT"
+    RULE_ORDER = "RULE ORDER"
+    OUTPUT_ORDER = "OUTPUT ORDER"
+
+    @property
+    def many(self) -> bool:
+        """Whether the result is a list."""
+        return self in (HitPolicy.COLLECT, HitPolicy.RULE_ORDER, HitPolicy.OUTPUT_ORDER)
+
+
+class Aggregation(StrEnum):
+    """How a COLLECT table makes one number of its outputs (OMG DMN 1.5, 8.2.11)."""
+
+    SUM = "SUM"
+    COUNT = "COUNT"
+    MIN = "MIN"
+    MAX = "MAX"
+
+
+class CellExpression(NamedTuple):
+    """An expression of a decision: the element it belongs to, where people find it, and its text."""
+
+    element_id: str
+    where: str
+    kind: Kind
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
-class InputClause:
-    """A column of conditions; ``values`` are the unary tests that its values must pass, if given."""
+class TableInput:
+    """A column of conditions. ``values`` lists what is expected, as unary tests; "" where it does not say."""
 
     id: str
     label: str
     expression: str
-    type: str = ""
-    values: str = ""
+    values: str
 
 
 @dataclass(frozen=True, slots=True)
-class OutputClause:
-    """A column of results; ``values`` lists what is allowed, the most important first."""
+class Output:
+    """A column of results. ``values`` lists what is possible, highest priority first; "" if it does not say."""
 
     id: str
     name: str
-    label: str = ""
-    type: str = ""
-    values: tuple[str, ...] = ()
-    default: str = ""
+    label: str
+    values: str
+    default: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row: unary tests, one an input, and expressions, one an output. ``-`` and nothing fit all."""
+    """A row: unary tests by input ("" = any value) and expressions by output ("" = null)."""
 
     id: str
     tests: tuple[str, ...]
     outputs: tuple[str, ...]
-    annotation: str = ""
+    annotation: str
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionTable:
-    """A decision made by rules (OMG DMN 1.3, clause 8)."""
+    """A decision made by a table (OMG DMN 1.5, clause 8). ``requires``: ids of decisions made before."""
 
     id: str
     name: str
     variable: str
     requires: tuple[str, ...]
-    hit_policy: str
-    aggregation: str
-    inputs: tuple[InputClause, ...]
-    outputs: tuple[OutputClause, ...]
+    hit_policy: HitPolicy
+    aggregation: Aggregation | None
+    inputs: tuple[TableInput, ...]
+    outputs: tuple[Output, ...]
     rules: tuple[Rule, ...]
+
+    def expressions(self) -> Iterator[CellExpression]:
+        """Every expression of the table that is not blank."""
+        for column in self.inputs:
+            yield CellExpression(column.id, f"input “{column.label}”", "expression", column.expression)
+        for output in self.outputs:
+            if output.default:
+                where = f"default of output “{output.label}”"
+                yield CellExpression(output.id, where, "expression", output.default)
+        for number, rule in enumerate(self.rules, start=1):
+            for column, text in zip(self.inputs, rule.tests, strict=True):
+                if text:
+                    where = f"rule {number}, input “{column.label}”"
+                    yield CellExpression(rule.id, where, "unaryTests", text)
+            for output, text in zip(self.outputs, rule.outputs, strict=True):
+                if text:
+                    where = f"rule {number}, output “{output.label}”"
+                    yield CellExpression(rule.id, where, "expression", text)
 
 
 @dataclass(frozen=True, slots=True)
 class LiteralExpression:
-    """A decision made by one expression."""
+    """A decision made by one FEEL expression (OMG DMN 1.5, 7.3.8)."""
 
     id: str
     name: str
     variable: str
     requires: tuple[str, ...]
-    expression: str
+    text: str
+
+    def expressions(self) -> Iterator[CellExpression]:
+        """The one expression."""
+        yield CellExpression(self.id, "expression", "expression", self.text)
 
 
 Decision = DecisionTable | LiteralExpression
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionModel:
-    """The decisions of one file by id; ``default_decision`` is the one no other requires."""
-
-    decisions: Mapping[str, Decision]
-    default_decision: str
-
-    def get(self, decision_id: str | None) -> Decision:
-        """A decision, by default the file's own. Raises :class:`DecisionError`."""
-        try:
-            return self.decisions[decision_id or self.default_decision]
-        except KeyError:
-            raise DecisionError(f"There is no decision named {decision_id}.") from None
-
-    def chain(self, decision_id: str | None) -> list[Decision]:
-        """A decision and all that it requires, those required first."""
-        found: dict[str, Decision] = {}
-
-        def visit(decision: Decision) -> None:
-            for required in decision.requires:
-                if required not in found:
-                    visit(self.decisions[required])
-            found[decision.id] = decision
-
-        visit(self.get(decision_id))
-        return list(found.values())
-
-    def names(self, decision_id: str | None, feel: Feel) -> frozenset[str]:
-        """The variables a decision needs from outside, over all that it requires."""
-        needed: set[str] = set()
-        made: set[str] = set()
-        for decision in self.chain(decision_id):
-            for expression, kind in expressions(decision):
-                needed |= feel.names(expression, kind)
-            made |= {decision.variable, decision.id}
-        return frozenset(needed - made)
-
-    def evaluate(self, decision_id: str | None, context: Mapping[str, Any], feel: Feel) -> DecisionResult:
-        """Make a decision. Raises :class:`DecisionError` or ``FeelError``."""
-        from app.engine.decisions.evaluate import evaluate
-
-        return evaluate(self, decision_id, context, feel)
-
-
-def expressions(decision: Decision) -> list[tuple[str, str]]:
-    """All FEEL in a decision, each with its kind, ``expression`` or ``test``."""
-    if isinstance(decision, LiteralExpression):
-        return [(decision.expression, "expression")]
-    found = [(clause.expression, "expression") for clause in decision.inputs]
-    found += [(clause.default, "expression") for clause in decision.outputs if clause.default]
-    for rule in decision.rules:
-        found += [(text, "test") for text in rule.tests if text not in ("", "-")]
-        found += [(text, "expression") for text in rule.outputs if text]
-    return found

@@ -40,7 +40,9 @@ def parse_dmn(data: bytes) -> DecisionModel:
     if name.localname != "definitions" or name.namespace not in NAMESPACES:
         raise DmnError([DmnProblem("", "This is no DMN file.", "Save the decision table as DMN 1.3.")])
     reader = _Reader()
-    decisions = [found for node in _children(root, "decision") if (found := reader.decision(node)) is not None]
+    decisions = [
+        found for node in _children(root, "decision") if (found := reader.decision(node)) is not None
+    ]
     for node in _children(root, "businessKnowledgeModel"):
         reader.problem(node, "Business knowledge models are not supported.", "Make it a decision of its own.")
     if not decisions and not reader.problems:
@@ -110,7 +112,11 @@ class _Reader:
         policy = table.get("hitPolicy", "UNIQUE").upper()
         aggregation = table.get("aggregation", "").upper()
         if policy not in HIT_POLICIES:
-            self.problem(table, f"“{name}” has the unknown hit policy {policy}.", f"Use one of {', '.join(HIT_POLICIES)}.")
+            self.problem(
+                table,
+                f"“{name}” has the unknown hit policy {policy}.",
+                f"Use one of {', '.join(HIT_POLICIES)}.",
+            )
         if aggregation not in AGGREGATIONS:
             self.problem(table, f"“{name}” has the unknown aggregation {aggregation}.")
         inputs = tuple(self._input(clause) for clause in _children(table, "input"))
@@ -177,7 +183,9 @@ class _Reader:
             for required in decision.requires:
                 if required not in known:
                     self.problems.append(
-                        DmnProblem(decision.id, f"“{decision.name}” requires {required}, which is not in the file.")
+                        DmnProblem(
+                            decision.id, f"“{decision.name}” requires {required}, which is not in the file."
+                        )
                     )
         if self.problems:
             return
