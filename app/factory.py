@@ -1,4 +1,4 @@
-"""Puts the application together: settings, extensions, pages."""
+"""Puts the application together: settings, extensions, jobs, pages."""
 
 from __future__ import annotations
 
@@ -23,9 +23,13 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     init_security(app)
 
     # Imported here: they reach down to every room below.
+    from app.jobs import init_jobs
+    from app.ops import init_ops
     from app.processes import build_engine
     from app.web import init_web
 
     app.extensions["millwright"] = build_engine()
+    init_jobs(app)
+    init_ops(app)
     init_web(app)
     return app

@@ -1,0 +1,30 @@
+"""Carries due jobs of the job table to whoever does them.
+
+The table is the truth (:mod:`app.engine.jobs`). What is here only makes its jobs be done soon:
+a commit announces its new jobs, to Redis where there is one, else to a thread of this process;
+and a sweep finds whatever an announcement missed, and the timers that are due.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.jobs.system import JobSystem
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+__all__ = ["JobSystem", "init_jobs"]
+
+
+def init_jobs(app: Flask) -> None:
+    """Announce the jobs that requests queue. Who does them is for the server to start: see
+    :meth:`JobSystem.start_embedded`."""
+    from app.extensions import db
+
+    with app.app_context():
+        system = JobSystem(
+            app.extensions["millwright"], db.engine, redis_url=app.config["MILLWRIGHT_REDIS_URL"]
+        )
+    system.listen()
+    app.extensions["millwright.jobs"] = system

@@ -1,0 +1,84 @@
+"""One object that knows how this process's jobs are announced, found and done."""
+
+from __future__ import annotations
+
+import logging
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import sessionmaker
+
+from app.engine import instances, jobs
+from app.engine.core import ProcessEngine
+from app.jobs.announcements import announce_to
+from app.jobs.redis_queue import RedisQueue
+from app.jobs.sweeper import INTERVAL, Sweeper
+
+log = logging.getLogger(__name__)
+
+BATCH = 100  # jobs or instances that one sweep takes at a time
+
+
+class JobSystem:
+    """The jobs of one database, done by this process's thread or by workers behind Redis."""
+
+    def __init__(
+        self, engine: ProcessEngine, database: sa.Engine, *, redis_url: str = "", interval: float = INTERVAL
+    ) -> None:
+        self.engine = engine
+        self.database = database
+        self.sessions = sessionmaker(database, expire_on_commit=False)
+        self.queue = RedisQueue(redis_url) if redis_url else None
+        self.sweeper = Sweeper(self.sweep, interval=interval)
+
+    def listen(self) -> None:
+        """From now on, announce what commits of this process queue."""
+        announce_to(self.database, self.queue.announce if self.queue else self.sweeper.wake)
+
+    def start_embedded(self) -> None:
+        """Where there is no Redis, do the jobs in a thread of this process.
+
+        Call it after forking: a thread and an open database do not survive that.
+        """
+        self.listen()
+        if self.queue is None:
+            self.sweeper.start()
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """Stop announcing and doing jobs; waits for the one under way."""
+        announce_to(self.database, None)
+        if not self.sweeper.stop(timeout):
+            log.warning("a job was still under way after %s seconds; it will be done again", timeout)
+
+    def perform(self, job_id: int) -> bool:
+        """Do one job unless it is done or taken; answers whether it was done now."""
+        if self.queue is not None:
+            self.queue.taken(job_id)
+        with structlog.contextvars.bound_contextvars(job_id=job_id):
+            return jobs.run(self.engine, self.sessions, job_id)
+
+    def sweep(self) -> None:
+        """Fire due timers, then bring due jobs to the workers, or do them here.
+
+        They are done here where there is no Redis, and while Redis cannot be reached.
+        """
+        while instances.fire_due(self.engine, self.sessions, BATCH) == BATCH and not self.sweeper.stopping:
+            pass
+        while ids := self._due():
+            if self.queue is not None and self.queue.announce(ids):
+                return
+            if not self._perform_all(ids):
+                return
+
+    def _perform_all(self, ids: list[int]) -> bool:
+        """Do jobs until told to stop; answers whether any was done, so that there may be more."""
+        done = False
+        for job_id in ids:
+            if self.sweeper.stopping:
+                return False
+            done |= self.perform(job_id)
+        return done
+
+    def _due(self) -> list[int]:
+        with self.sessions() as session:
+            return jobs.due(session, BATCH)

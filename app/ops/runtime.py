@@ -1,0 +1,59 @@
+"""The product without its pages: settings, database and engine, for commands and workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app import config
+from app.engine.core import ProcessEngine
+from app.extensions import db, init_database
+from app.jobs import JobSystem
+from app.processes import build_engine
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a command works with."""
+
+    settings: Mapping[str, Any]
+    engine: ProcessEngine
+    database: sa.Engine
+
+    def session(self) -> Session:
+        """A session of its own; use it with ``with``."""
+        return Session(self.database, expire_on_commit=False)
+
+    def jobs(self) -> JobSystem:
+        """The means to do this site's jobs."""
+        return JobSystem(self.engine, self.database, redis_url=self.settings["MILLWRIGHT_REDIS_URL"])
+
+
+def database_app(settings: Mapping[str, Any] | None = None) -> Flask:
+    """An application that has the site's settings and database, and no pages. Migrations need it."""
+    app = Flask("millwright")
+    app.config.update(config.from_environment())
+    app.config.update(settings or {})
+    init_database(app)
+    return app
+
+
+@contextmanager
+def site() -> Iterator[Site]:
+    """The site that the environment describes. Raises :class:`app.config.ConfigurationError`."""
+    app = database_app()
+    with app.app_context():
+        database = db.engine
+        try:
+            yield Site(app.config, build_engine(), database)
+        finally:
+            database.dispose()
