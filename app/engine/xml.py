@@ -53,13 +53,15 @@ def parse(data: bytes) -> etree._Element:
         raise XmlError(f"The file is not well-formed XML: {_plain(error)}", error.lineno) from None
     except (ValueError, LookupError) as error:
         raise XmlError(f"The file cannot be read as XML: {error}") from None
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise XmlError("The file has a document type declaration (DOCTYPE), which is not allowed.")
     _measure(root)
     return root
 
 
 def _measure(root: etree._Element) -> None:
+    for node in (*root.itersiblings(preceding=True), *root.itersiblings()):
+        raise XmlError("The file has a processing instruction, which is not allowed.", node.sourceline)
     depth = count = 0
     for event, node in etree.iterwalk(root, events=("start", "end", "pi")):
         if event == "pi":
@@ -76,3 +78,13 @@ def _measure(root: etree._Element) -> None:
 
 def _plain(error: etree.XMLSyntaxError) -> str:
     return (error.msg or "").split("\n")[0][:200] or "it cannot be parsed"
+
+
+def element_id(element: etree._Element) -> str | None:
+    """The id of the element, or else of the nearest one around it: what a diagram can point at."""
+    current: etree._Element | None = element
+    while current is not None:
+        if found := current.get("id"):
+            return str(found)
+        current = current.getparent()
+    return None

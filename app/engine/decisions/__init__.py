@@ -5,7 +5,7 @@ Reads DMN 1.1 and everything newer; the clauses cited here are those of OMG DMN 
 a COLLECT table are added as decimals.
 """
 
-from app.engine.decisions.errors import DecisionError, DmnError
+from app.engine.decisions.errors import DecisionError, DmnError, DmnProblem
 from app.engine.decisions.evaluation import DecisionModel, DecisionResult, decide
 from app.engine.decisions.model import (
     Aggregation,
@@ -27,6 +27,7 @@ __all__ = [
     "DecisionResult",
     "DecisionTable",
     "DmnError",
+    "DmnProblem",
     "HitPolicy",
     "LiteralExpression",
     "Output",

@@ -47,7 +47,7 @@ class CellExpression(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TableInput:
-    """A column of conditions. ``values`` lists what is expected, as unary tests; "" where it does not say."""
+    """A column of conditions. ``values`` lists what is expected, as unary tests; "" if unsaid."""
 
     id: str
     label: str
@@ -57,7 +57,7 @@ class TableInput:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A column of results. ``values`` lists what is possible, highest priority first; "" if it does not say."""
+    """A column of results. ``values`` lists what is possible, the highest priority first; "" if unsaid."""
 
     id: str
     name: str
