@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +15,10 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.database import configure, engine_options, metadata
 from tests.support import servers
+
+if TYPE_CHECKING:
+    from app.engine.core import ProcessEngine
+    from app.engine.models import Job
 
 # A Monday morning on which nothing special happens.
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -127,6 +132,33 @@ def session(database: sa.Engine) -> Iterator[Session]:
     """A session on that database."""
     with Session(database, expire_on_commit=False) as session:
         yield session
+
+
+# -- engine and jobs -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def engine() -> ProcessEngine:
+    """The engine of the factory; its compiled definitions are kept from test to test."""
+    from app.processes import build_engine
+
+    return build_engine()
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What jobs of the kind ``note`` were asked to note, in order; ``then`` asks for one more."""
+    from app.engine import jobs
+
+    notes: list[Any] = []
+
+    def note(engine: ProcessEngine, session: Session, payload: Mapping[str, Any], job: Job) -> None:
+        notes.append(payload["what"])
+        if then := payload.get("then"):
+            jobs.enqueue(session, "note", {"what": then})
+
+    monkeypatch.setitem(jobs._handlers, "note", note)
+    return notes
 
 
 # -- time ------------------------------------------------------------------------------------------
