@@ -1,0 +1,10 @@
+"""Scenarios: what a process should do, told in steps, and run against its files in seconds.
+
+A scenario runs in a small factory of its own (an empty database in memory, a clock that stands
+still until told), through the same forms, rules and services as the real one.
+"""
+
+from app.processes.scenarios.reading import Scenario, ScenarioError, read_scenarios
+from app.processes.scenarios.running import ScenarioResult, run_folder, run_scenarios
+
+__all__ = ["Scenario", "ScenarioError", "ScenarioResult", "read_scenarios", "run_folder", "run_scenarios"]
