@@ -53,7 +53,8 @@ class Answer(Field):
         """The value of what was submitted. Raises :class:`ValidationError` with a code, not yet words."""
         raise NotImplementedError
 
-    def _value(self) -> str:
+    def text(self) -> str:
+        """What stands in the input: what was typed, be it wrong, or the value."""
         if self.raw_data and isinstance(self.raw_data[0], str):
             return _CONTROL.sub("", self.raw_data[0])
         return "" if self.data is None else _as_text(self.data)

@@ -7,8 +7,9 @@ from typing import Any
 from app.engine.forms import options
 from app.engine.forms.fields import ChoiceAnswer, ChoicesAnswer
 from app.engine.forms.formulas import FAILED
+from app.engine.forms.items import Item
 from app.engine.forms.schema import Formula
-from app.engine.forms.scopes import Item, Scope
+from app.engine.forms.scopes import Scope
 
 # Conditions on conditions settle in as many rounds; those that contradict each other never do.
 MAXIMUM_ROUNDS = 8

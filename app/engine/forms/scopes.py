@@ -10,11 +10,12 @@ from typing import Any
 from wtforms.form import BaseForm
 from wtforms.validators import ValidationError
 
-from app.engine.forms import paths, wording
-from app.engine.forms.fields import FIELDS, Answer, ChoiceAnswer, ChoicesAnswer, FilesAnswer
+from app.engine.forms import paths
+from app.engine.forms.fields import FIELDS, ChoiceAnswer, ChoicesAnswer
 from app.engine.forms.formulas import FAILED, Evaluator
+from app.engine.forms.items import Item
 from app.engine.forms.options import Choices, known_options
-from app.engine.forms.schema import IGNORED, ROWS_LIMIT, Component, Formula
+from app.engine.forms.schema import IGNORED, ROWS_LIMIT, Component, Formula, Text
 from app.engine.forms.submissions import Submission
 
 
@@ -27,128 +28,6 @@ class Setting:
     options: Callable[[str], list[dict[str, Any]] | None] | None
     edit: tuple[str, str] | None = None
     offered: dict[str, Choices] = field(default_factory=dict)
-
-
-class Item:
-    """One component in one scope: what the page shows and what was answered."""
-
-    def __init__(self, scope: Scope, component: Component, group: Item | None) -> None:
-        self.scope = scope
-        self.component = component
-        self.group = group
-        self.field: Answer | None = None
-        self.children: list[Item] = []
-        self.rows: list[Scope] = []
-        self.blank_row: Scope | None = None
-        self.hidden_itself = False
-        self.locked = component.always_locked
-        self.computed: Any = None
-        self.fault: str | None = None
-        self.errors: list[str] = []
-
-    # -- identity ------------------------------------------------------------------------------
-
-    @property
-    def type(self) -> str:
-        return self.component.type
-
-    @property
-    def name(self) -> str:
-        """The name in the page's form: rows by the index they were shown with."""
-        return self.scope.prefix + self.component.key
-
-    @property
-    def path(self) -> str:
-        """The path in :meth:`TaskForm.values`: rows by their position."""
-        return self.scope.path + self.component.key
-
-    @property
-    def id(self) -> str:
-        return f"field-{self.name.replace('.', '-')}"
-
-    # -- what the page shows -------------------------------------------------------------------
-
-    @property
-    def hidden(self) -> bool:
-        return self.hidden_itself or (self.group is not None and self.group.hidden)
-
-    @property
-    def conditional(self) -> bool:
-        """Whether it, or what it is in, is hidden at times."""
-        above = self.group or self.scope.owner
-        return self.component.hide is not None or (above is not None and above.conditional)
-
-    @cached_property
-    def label(self) -> str:
-        return self.scope.text(self.component.label)
-
-    @cached_property
-    def description(self) -> str:
-        return self.scope.text(self.component.description)
-
-    @property
-    def required(self) -> bool:
-        return self.component.rules.required and not self.locked
-
-    @property
-    def can_add(self) -> bool:
-        return not self.component.rows_fixed and len(self.rows) < self.component.rows_maximum
-
-    @property
-    def can_remove(self) -> bool:
-        return not self.component.rows_fixed
-
-    @property
-    def choices(self) -> Choices:
-        answer = self.field
-        return answer.choices if isinstance(answer, ChoiceAnswer | ChoicesAnswer) else ()
-
-    @property
-    def files(self) -> list[Any]:
-        return self.field.files if isinstance(self.field, FilesAnswer) else []
-
-    # -- what was answered ---------------------------------------------------------------------
-
-    @property
-    def value(self) -> Any:
-        """The value as JSON: rows are lists of objects; files an empty list until they are stored."""
-        if self.type == "dynamiclist":
-            return [row.values(everything=True) for row in self.rows]
-        if self.type == "expression":
-            return self.computed
-        if self.locked:
-            return self.scope.initial(self)
-        return None if self.field is None else self.field.data
-
-    def read(self) -> None:
-        """Take the answer from the submission, or from what is known where none may be given."""
-        answer = self.field
-        if answer is None:
-            return
-        self.fault = None
-        answer.raw_data = None
-        sent: list[Any] | None = None
-        if self.scope.submission is not None and not self.locked:
-            try:
-                sent = self.scope.submission.answers(self.component)
-            except ValidationError as error:
-                self.fault = str(error)
-        if sent is None:
-            answer.process(None, self.scope.initial(self))
-            return
-        answer.process(_Sent({answer.name: sent}), None)
-        if answer.process_errors:
-            self.fault = str(answer.process_errors[0])
-
-    def reading_problem(self) -> str | None:
-        return None if self.fault is None else wording.unreadable(self.component, self.label, self.fault)
-
-
-class _Sent(dict[str, list[Any]]):
-    """The answers to one field, as WTForms takes them."""
-
-    def getlist(self, name: str) -> list[Any]:
-        return self[name]
 
 
 class Scope:
@@ -331,7 +210,7 @@ class Scope:
             return paths.merged(around, own)
         return {**around, **own, "this": {**self.data, **own}}
 
-    def text(self, text: tuple[str | Formula, ...]) -> str:
+    def text(self, text: Text) -> str:
         """A text of this scope with its expressions evaluated."""
         if not any(isinstance(part, Formula) for part in text):
             return "".join(str(part) for part in text)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from markupsafe import Markup
 
 from app.engine.forms import checks, markup, paths, wording
 from app.engine.forms.formulas import Evaluator, Feel, shown
+from app.engine.forms.items import Item
 from app.engine.forms.plain import as_json
 from app.engine.forms.resolving import resolve
 from app.engine.forms.schema import FormSchema, Formula
-from app.engine.forms.scopes import Item, Scope, Setting
+from app.engine.forms.scopes import Scope, Setting
 from app.engine.forms.submissions import JsonSubmission, MultiDict, PageSubmission, Submission
 
 TABLE_ROWS = 500
@@ -183,19 +185,43 @@ class TaskForm:
             if isinstance(row, Mapping)
         ]
 
-    @property
-    def live_context(self) -> dict[str, Any]:
-        """What the page's conditions use besides its fields, for evaluating them as people type."""
+    @staticmethod
+    def in_lines(items: list[Item]) -> list[list[Item]]:
+        """Items by line: those that their author placed in one row stand beside each other."""
+        lines: list[list[Item]] = []
+        for item in items:
+            row = item.component.layout_row
+            if lines and row is not None and lines[-1][-1].component.layout_row == row:
+                lines[-1].append(item)
+            else:
+                lines.append([item])
+        return lines
+
+    @cached_property
+    def _live_names(self) -> frozenset[str]:
+        """The names that the page evaluates with as people type: in conditions and computed values."""
         evaluator = self.scope.setting.evaluator
         names: set[str] = set()
         for item in self.scope.walk(blank=True):
-            used = [item.component.hide]
-            used += [item.component.formula] if item.type == "expression" else []
-            for formula in used:
+            computed = item.component.formula if item.type == "expression" else None
+            for formula in (item.component.hide, computed):
                 names |= evaluator.names(formula) if formula is not None else set()
-        around = self.scope.environment
-        own = {item.component.path[0] for item in self.scope.all if item.component.holds_value}
-        return {name: as_json(around[name]) for name in sorted(names - own) if name in around}
+        return frozenset(names)
+
+    @property
+    def live_context(self) -> dict[str, Any]:
+        """What the page's conditions use besides its fields; nothing else leaves the server."""
+        around, own = self.scope.environment, self._own_names(self.scope)
+        return {name: as_json(around[name]) for name in sorted(self._live_names - own) if name in around}
+
+    def known_of(self, row: Scope) -> dict[str, Any]:
+        """What the page's conditions use of a row besides its fields."""
+        used = self._live_names - self._own_names(row)
+        return {name: row.data[name] for name in sorted(used) if name in row.data}
+
+    @staticmethod
+    def _own_names(scope: Scope) -> set[str]:
+        return {item.component.path[0] for item in scope.all if item.component.holds_value}
 
 
 def _is_shown(item: Item) -> bool:
