@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.database import configure, engine_options, metadata
+from app.database import configure, engine_options, metadata, unit_of_work
 from tests.support import servers
 
 if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+
     from app.engine.core import ProcessEngine
     from app.engine.models import Job
 
@@ -29,6 +33,16 @@ NO_SKIP = os.environ.get("MILLWRIGHT_NO_SKIP", "") not in ("", "0")
 
 
 # -- what a run is ---------------------------------------------------------------------------------
+
+
+def pytest_configure() -> None:
+    """No test reads the settings, or writes into the data, of a site that this machine may run."""
+    for name in [
+        name for name in os.environ if name.startswith("MILLWRIGHT_") and name != "MILLWRIGHT_NO_SKIP"
+    ]:
+        del os.environ[name]
+    os.environ["MILLWRIGHT_SECRET_KEY"] = "tests only"
+    os.environ["MILLWRIGHT_DATA"] = "/nonexistent"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -117,14 +131,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def database(database_url: str) -> Iterator[sa.Engine]:
     """A database with all tables of the product."""
+    database = _create_tables(database_url)
+    yield database
+    database.dispose()
+
+
+def _create_tables(url: str) -> sa.Engine:
     import app.domain.models
     import app.engine.models  # noqa: F401 - to know the tables
 
-    engine = sa.create_engine(database_url, **engine_options(database_url))
-    configure(engine)
-    metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+    database = sa.create_engine(url, **engine_options(url))
+    configure(database)
+    metadata.create_all(database)
+    return database
 
 
 @pytest.fixture
@@ -138,11 +157,73 @@ def session(database: sa.Engine) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="session")
-def engine() -> ProcessEngine:
-    """The engine of the factory; its compiled definitions are kept from test to test."""
+def _factory_engine() -> ProcessEngine:
     from app.processes import build_engine
 
     return build_engine()
+
+
+@pytest.fixture
+def engine(_factory_engine: ProcessEngine) -> ProcessEngine:
+    """The engine of the factory. Its FEEL is kept from test to test; deployments are the test's own."""
+    from app.engine.core import ProcessEngine
+
+    shared = _factory_engine
+    return ProcessEngine(services=shared.services, bindings=shared.bindings, feel=shared.feel)
+
+
+@pytest.fixture(scope="session")
+def deployed_sqlite(tmp_path_factory: pytest.TempPathFactory, engine: ProcessEngine) -> Path:
+    """An SQLite file with all tables and the processes that ship; tests work on copies."""
+    path = tmp_path_factory.mktemp("deployed") / "deployed.db"
+    _deploy(engine, f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def deployed_url(database_url: str, deployed_sqlite: Path, engine: ProcessEngine) -> str:
+    """The address of a database with all tables and the processes that ship."""
+    if database_url.startswith("sqlite"):
+        shutil.copyfile(deployed_sqlite, database_url.removeprefix("sqlite:///"))
+    else:
+        _deploy(engine, database_url)
+    return database_url
+
+
+def _deploy(engine: ProcessEngine, url: str) -> None:
+    from app.processes import deploy_shipped
+
+    database = _create_tables(url)
+    with Session(database) as session, unit_of_work(session):
+        deploy_shipped(engine, session)
+    database.dispose()
+
+
+@pytest.fixture
+def app(deployed_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """The web application, with the processes that ship and no other data."""
+    from app import create_app
+    from app.extensions import db
+
+    app = create_app(
+        {
+            "TESTING": True,
+            "SQLALCHEMY_DATABASE_URI": deployed_url,
+            "SQLALCHEMY_ENGINE_OPTIONS": engine_options(deployed_url),
+            "MILLWRIGHT_DATA": tmp_path,
+            "MILLWRIGHT_UPLOADS": tmp_path / "uploads",
+            "WTF_CSRF_ENABLED": False,
+        }
+    )
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without scripts, nobody signed in."""
+    return app.test_client()
 
 
 @pytest.fixture
