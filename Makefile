@@ -24,10 +24,11 @@ help:  ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: $(INSTALLED) $(ASSETS)  ## Install, set up a demonstration factory, and serve it (PORT=5000, HOST=127.0.0.1)
+	@$(BIN)/millwright setup --demo
 	@$(BIN)/millwright run --demo --host "$(HOST)" --port "$(PORT)"
 
 demo: $(INSTALLED)  ## Put the demonstration factory back to its beginning
-	@$(BIN)/millwright demo --reset
+	@$(BIN)/millwright demo --reset --yes
 
 test: $(INSTALLED_DEV) $(ASSETS)  ## Run all tests; what this machine lacks is skipped, with the reason (TESTS=tests/unit)
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(TESTS)

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
 
 
 def init_ops(app: Flask) -> None:
-    """Give the application its request log and its health endpoints."""
+    """Give the application its request log, its health endpoints, and the demonstration's logins."""
     from app.ops import health, request_log
+    from app.ops.demo import LOGINS
 
     request_log.init(app)
     app.register_blueprint(health.pages)
+    app.config.setdefault("MILLWRIGHT_DEMO_LOGINS", LOGINS)

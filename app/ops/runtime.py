@@ -29,6 +29,11 @@ class Site:
     engine: ProcessEngine
     database: sa.Engine
 
+    @property
+    def address(self) -> str:
+        """The database's address, without its password."""
+        return self.database.url.render_as_string(hide_password=True)
+
     def session(self) -> Session:
         """A session of its own; use it with ``with``."""
         return Session(self.database, expire_on_commit=False)
