@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -66,6 +66,25 @@ def compile_files(files: Mapping[str, bytes], *, deployment: Deployment | None =
     Raises :class:`DefinitionError`, ``XmlError``, ``DmnError`` or ``FormSchemaError``, each with
     a message for the process owner. :mod:`app.engine.check` finds all problems, not the first.
     """
+    fingerprint = digest(files)
+    compiled = _compiled.get(fingerprint)
+    if compiled is None:
+        compiled = _compile(files)
+        if len(_compiled) >= COMPILED_LIMIT:
+            _compiled.pop(next(iter(_compiled)), None)
+        _compiled[fingerprint] = compiled
+    if deployment is None:
+        return compiled
+    return replace(compiled, deployment_id=deployment.id, version=deployment.version)
+
+
+# Compiled definitions by the digest of their files: the same files mean the same definition, in
+# whatever deployment, check or scenario they stand.
+COMPILED_LIMIT = 50
+_compiled: dict[str, Definition] = {}
+
+
+def _compile(files: Mapping[str, bytes]) -> Definition:
     if len(files) > MAXIMUM_FILES or sum(map(len, files.values())) > MAXIMUM_BYTES:
         raise DefinitionError(f"A process has at most {MAXIMUM_FILES} files and 8 MB together.")
     diagrams = [name for name in files if name.endswith(".bpmn")]
@@ -90,8 +109,6 @@ def compile_files(files: Mapping[str, bytes], *, deployment: Deployment | None =
         forms=load_forms(files),
         decisions=load_decisions(files),
         bpmn=bpmn,
-        deployment_id=deployment.id if deployment else None,
-        version=deployment.version if deployment else None,
     )
 
 

@@ -89,7 +89,7 @@ class World:
         for name, role in PEOPLE.items():
             home = department.id if role == Role.SUPERVISOR else None
             user = User(
-                email=f"{name}@scenario.example", name=name, role=role, password="!", department_id=home
+                email=f"{name}@scenario.example", name=name, role=role, password_hash="!", department_id=home
             )
             session.add(user)
             session.flush()
