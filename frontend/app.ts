@@ -65,4 +65,4 @@ immediateFilters();
 tidyAddresses();
 sendOnce();
 printButtons();
-document.querySelector<HTMLElement>("[data-focus], .error-summary")?.focus();
+document.querySelector<HTMLElement>(".error-summary")?.focus();

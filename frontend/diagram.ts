@@ -39,11 +39,11 @@ function mark(canvas: Canvas, registry: Registry, tokens: Tokens): void {
 }
 
 /** The whole diagram where it stays readable, else the part where the instance stands. */
-function frame(canvas: Canvas, registry: Registry, tokens: Tokens): void {
+function frame(canvas: Canvas, registry: Registry, tokens: Tokens, step: string): void {
   canvas.zoom("fit-viewport");
   const view = canvas.viewbox();
   if (view.scale >= READABLE) return;
-  const focus = registry.get(tokens.here[0] ?? tokens.elements.at(-1) ?? "");
+  const focus = registry.get(step) ?? registry.get(tokens.here[0] ?? tokens.elements.at(-1) ?? "");
   const width = (view.width * view.scale) / READABLE;
   const height = (view.height * view.scale) / READABLE;
   const x = (focus?.x ?? view.inner.x) + (focus?.width ?? 0) / 2;
@@ -51,7 +51,9 @@ function frame(canvas: Canvas, registry: Registry, tokens: Tokens): void {
   canvas.viewbox({ x: x - width / 2, y: y - height / 2, width, height });
 }
 
-async function draw(container: HTMLElement, xml: string, tokens: Tokens, movable: boolean): Promise<void> {
+/** Draws into a container; with a step, a still picture around that step, else one to move and zoom. */
+async function draw(container: HTMLElement, xml: string, tokens: Tokens, step?: string): Promise<void> {
+  const movable = step === undefined;
   const { default: Viewer } = movable
     ? await import("bpmn-js/lib/NavigatedViewer")
     : await import("bpmn-js/lib/Viewer");
@@ -61,7 +63,7 @@ async function draw(container: HTMLElement, xml: string, tokens: Tokens, movable
   const registry = viewer.get<Registry>("elementRegistry");
   mark(canvas, registry, tokens);
   if (movable) canvas.zoom("fit-viewport", "auto");
-  else frame(canvas, registry, tokens);
+  else frame(canvas, registry, tokens, step);
 }
 
 /** A button that opens the diagram large, to move and zoom in. */
@@ -85,20 +87,20 @@ function enlarger(xml: string, tokens: Tokens): HTMLButtonElement {
     dialog.append(container, close);
     document.body.append(dialog);
     dialog.showModal();
-    void draw(container, xml, tokens, true);
+    void draw(container, xml, tokens);
   });
   return button;
 }
 
 async function show(container: HTMLElement): Promise<void> {
-  const { diagram, tokens } = container.dataset;
+  const { diagram, tokens, focus } = container.dataset;
   if (!diagram || !tokens) return;
   const [drawing, standing] = await Promise.all([fetch(diagram), fetch(tokens)]);
   if (!drawing.ok || !standing.ok) return;
   const xml = await drawing.text();
   const state = (await standing.json()) as Tokens;
   container.hidden = false;
-  await draw(container, xml, state, false);
+  await draw(container, xml, state, focus ?? "");
   const legend = container.nextElementSibling as HTMLElement | null;
   if (legend) {
     legend.hidden = false;

@@ -22,7 +22,7 @@ from app.web import listing
 pages = Blueprint("machines", __name__)
 
 
-@pages.get("/machines")
+@pages.get("/machines", endpoint="listing")
 @login_required
 def listing_page() -> str:
     """All machines."""
@@ -46,9 +46,6 @@ def listing_page() -> str:
         filtered=any(request.args.get(n) for n in ("q", "department", "status", "criticality")),
         url_with=listing.url_with,
     )
-
-
-pages.add_url_rule("/machines", "listing", listing_page)
 
 
 @pages.get("/machines/<int:machine_id>")

@@ -18,7 +18,7 @@ from app.web.people import me
 pages = Blueprint("notifications", __name__)
 
 
-@pages.get("/notifications")
+@pages.get("/notifications", endpoint="listing")
 @login_required
 def listing_page() -> str:
     """What somebody was told, newest first."""
@@ -26,9 +26,6 @@ def listing_page() -> str:
         db.session(), me().id, page=listing.page_number(), page_size=listing.PAGE_SIZE
     )
     return render_template("notifications/list.html", found=found, url_with=listing.url_with)
-
-
-pages.add_url_rule("/notifications", "listing", listing_page)
 
 
 @pages.post("/notifications/<int:notification_id>/open")

@@ -21,7 +21,7 @@ pages = Blueprint("parts", __name__)
 SEES_MOVEMENTS = (Role.ADMIN, Role.MAINTENANCE_MANAGER, Role.INVENTORY_MANAGER)
 
 
-@pages.get("/parts")
+@pages.get("/parts", endpoint="listing")
 @login_required
 def listing_page() -> str:
     """All spare parts in use."""
@@ -48,9 +48,6 @@ def listing_page() -> str:
         filtered=any(request.args.get(name) for name in ("q", "group", "low")),
         url_with=listing.url_with,
     )
-
-
-pages.add_url_rule("/parts", "listing", listing_page)
 
 
 @pages.get("/parts/<int:part_id>")

@@ -21,7 +21,7 @@ pages = Blueprint("parts_requests", __name__)
 SUBJECT = "spare_parts_request"
 
 
-@pages.get("/parts-requests")
+@pages.get("/parts-requests", endpoint="listing")
 @roles_required(Role.ADMIN, Role.MAINTENANCE_MANAGER, Role.INVENTORY_MANAGER, Role.MAINTENANCE_TECH)
 def listing_page() -> str:
     """Parts requests; technicians see their own."""
@@ -48,9 +48,6 @@ def listing_page() -> str:
     )
 
 
-pages.add_url_rule("/parts-requests", "listing", listing_page)
-
-
 @pages.get("/parts-requests/<int:parts_request_id>")
 @login_required
 def show(parts_request_id: int) -> str:
@@ -59,8 +56,8 @@ def show(parts_request_id: int) -> str:
     wanted = context.get_parts_request(session, parts_request_id)
     found = access.visible(wanted, access.may_see_parts_request, "parts request")
     instance = instances.of_subject(session, SUBJECT, found.id)
-    process = context.happened(engine(), session, instance) if instance else []
     records = story.of_activity(people.activity_of(session, EntityType.SPARE_PARTS_REQUEST, found.id))
+    process = context.happened(engine(), session, instance) if instance else []
     tasks = context.open_tasks(session, instance.id) if instance else []
     return render_template(
         "parts_requests/show.html",

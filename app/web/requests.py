@@ -11,11 +11,13 @@ from flask_login import login_required
 
 from app.database import unit_of_work
 from app.domain import downtime
+from app.domain.entities import EntityType
 from app.domain.queries import requests
 from app.domain.requests import CLOSED_STATUSES, OPEN_STATUSES, MaintenanceRequest, Priority, RequestStatus
 from app.engine import instances, messages, user_tasks
 from app.engine.actors import Actor
-from app.errors import Conflict, Forbidden, NotFound
+from app.engine.models import ProcessInstance
+from app.errors import BusinessError, Conflict, Forbidden, NotFound
 from app.extensions import db
 from app.web import access, context, listing, story
 from app.web.engine import engine
@@ -24,7 +26,7 @@ from app.web.people import current_actor
 pages = Blueprint("requests", __name__)
 
 SUBJECT = "maintenance_request"
-CANCEL = "cancel_requested"  # the message that a maintenance request's diagram waits for
+CANCEL = "cancel requested"  # the message that a maintenance request's diagram waits for
 STEPS = (
     RequestStatus.PENDING,
     RequestStatus.IN_PROGRESS,
@@ -34,7 +36,7 @@ STEPS = (
 SORTS = {"newest": "Newest first", "oldest": "Oldest first", "priority": "Most urgent first"}
 
 
-@pages.get("/requests")
+@pages.get("/requests", endpoint="listing")
 @login_required
 def listing_page() -> str:
     """The requests somebody follows, or those they reported."""
@@ -72,9 +74,6 @@ def listing_page() -> str:
     )
 
 
-pages.add_url_rule("/requests", "listing", listing_page)
-
-
 @pages.get("/requests/<int:request_id>")
 @login_required
 def show(request_id: int) -> str:
@@ -95,9 +94,8 @@ def cancel(request_id: int) -> ResponseReturnValue:
     business_key = found.business_key
     try:
         with unit_of_work(db.session()) as session:
-            payload = {"reason": reason[:500], "cancelledBy": actor.user_id}
-            messages.deliver(engine(), session, CANCEL, business_key, payload, actor)
-    except (NotFound, Conflict) as error:
+            messages.deliver(engine(), session, CANCEL, business_key, {"reason": reason[:500]}, actor)
+    except (NotFound, Conflict, BusinessError) as error:
         flash(f"{business_key} cannot be cancelled now. {error}", "error")
     else:
         flash(f"{business_key} is cancelled.", "success")
@@ -120,8 +118,6 @@ def _visible(request_id: int) -> MaintenanceRequest:
 def _render(found: MaintenanceRequest, cancel_problem: str = "") -> str:
     session, actor = db.session(), current_actor()
     instance = instances.of_subject(session, SUBJECT, found.id)
-    process: list[story.Event] = context.happened(engine(), session, instance) if instance else []
-    records = story.of_activity(requests.timeline(session, found.id))
     tasks: list[Any] = context.open_tasks(session, instance.id) if instance else []
     return render_template(
         "requests/show.html",
@@ -132,12 +128,22 @@ def _render(found: MaintenanceRequest, cancel_problem: str = "") -> str:
         parts_requests=requests.parts_requests_of(session, found.id),
         downtime_minutes=downtime.minutes(session, found.id),
         downtime_open=downtime.current(session, found.id),
-        events=story.newest_first(process, records),
+        events=_events(found, instance),
         comments=user_tasks.comments(session, instance.id) if instance else [],
         tasks=[(task, user_tasks.may_see(task, actor)) for task in tasks],
         may_cancel=may_cancel(found, actor),
         cancel_problem=cancel_problem,
     )
+
+
+def _events(found: MaintenanceRequest, instance: ProcessInstance | None) -> list[story.Event]:
+    """What happened: the steps of its process, and what became of its parts requests."""
+    session = db.session()
+    records = requests.timeline(session, found.id)
+    if instance is None:
+        return story.newest_first(story.of_activity(records))
+    parts = [entry for entry in records if entry.entity_type == EntityType.SPARE_PARTS_REQUEST]
+    return story.newest_first(context.happened(engine(), session, instance), story.of_activity(parts))
 
 
 def _steps(found: MaintenanceRequest) -> list[tuple[str, str]]:

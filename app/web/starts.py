@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
@@ -11,6 +9,7 @@ from flask_login import login_required
 from app.database import unit_of_work
 from app.domain.machines import Machine
 from app.engine import deployments, instances, user_tasks
+from app.engine.forms import TaskForm, put
 from app.engine.models import Deployment
 from app.errors import BusinessError, Forbidden, NotFound
 from app.extensions import db
@@ -66,8 +65,8 @@ def _submit(deployment: Deployment, machine: Machine | None) -> ResponseReturnVa
         with unit_of_work(db.session()) as session:
             uploads = Uploads(session, me().id)
             values = form.values()
-            for key, files in form.uploads.items():
-                values[key] = uploads.keep(key, files)
+            for path, files in form.uploads.items():
+                put(values, path, uploads.keep(path, files))
             instance = instances.start(engine(), session, deployment.key, current_actor(), values)
             uploads.link(instance.subject_type, instance.subject_id)
             target = links.to_subject(instance.subject_type, instance.subject_id) or url_for("inbox.show")
@@ -85,7 +84,7 @@ def _machine() -> Machine | None:
     return db.session().get(Machine, machine_id) if machine_id else None
 
 
-def _page(deployment: Deployment, form: Any, machine: Machine | None, refusal: str = "") -> str:
+def _page(deployment: Deployment, form: TaskForm, machine: Machine | None, refusal: str = "") -> str:
     is_report = deployment.key == REPORTING
     title = "Report a problem" if is_report else deployment.name
     return render_template(

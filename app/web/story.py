@@ -54,7 +54,7 @@ def _from_history(entry: HistoryEntry, outcomes: Mapping[tuple[str, str], str]) 
 
     match entry.kind:
         case HistoryKind.STARTED:
-            return event(f"started it with {name}" if entry.element_name else "started it", "play", "info")
+            return event(entry.element_name or "started it", "play", "info")
         case HistoryKind.LEFT if entry.element_type == "userTask":
             outcome = outcomes.get((entry.element_id or "", str(detail.get("outcome"))))
             return event(f"finished {name}" + (f": {outcome}" if outcome else ""), "check", "good")

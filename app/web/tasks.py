@@ -10,6 +10,7 @@ from flask_login import login_required
 
 from app.database import unit_of_work
 from app.engine import inbox, instances, user_tasks
+from app.engine.forms import TaskForm
 from app.engine.models import UserTask
 from app.engine.user_tasks import AlreadyDone, Completion, InvalidSubmission
 from app.errors import BusinessError, Conflict, Forbidden
@@ -20,6 +21,8 @@ from app.web.people import current_actor, me
 from app.web.uploads import Uploads
 
 pages = Blueprint("tasks", __name__)
+
+EDITS = ("_add", "_remove", "_update")  # buttons inside a form that change its rows and send nothing
 
 
 @pages.get("/tasks/<int:task_id>")
@@ -37,11 +40,8 @@ def show(task_id: int) -> ResponseReturnValue:
 def complete(task_id: int) -> ResponseReturnValue:
     """Complete a task with its form, or change the rows of the form without JavaScript."""
     actor = current_actor()
-    if "_add" in request.form or "_remove" in request.form:
-        form = user_tasks.form_for(
-            engine(), db.session(), _visible(task_id), actor, formdata=request.form, files=request.files
-        )
-        return _render(_visible(task_id), form)
+    if any(action in request.form for action in EDITS):
+        return _render(_visible(task_id), _submitted_form(task_id))
     try:
         with unit_of_work(db.session()) as session:
             uploads = Uploads(session, me().id)
@@ -110,7 +110,19 @@ def _visible(task_id: int) -> UserTask:
     return task
 
 
-def _render(task: UserTask, form: Any = None, refusal: str = "") -> str:
+def _submitted_form(task_id: int) -> TaskForm:
+    """The form with what was typed into it."""
+    return user_tasks.form_for(
+        engine(),
+        db.session(),
+        user_tasks.get(db.session(), task_id),
+        current_actor(),
+        formdata=request.form,
+        files=request.files,
+    )
+
+
+def _render(task: UserTask, form: TaskForm | None = None, refusal: str = "") -> str:
     session, actor = db.session(), current_actor()
     may_act = user_tasks.may_act(task, actor)
     if form is None and may_act:
@@ -119,6 +131,7 @@ def _render(task: UserTask, form: Any = None, refusal: str = "") -> str:
     return render_template(
         "tasks/show.html",
         task=task,
+        actor=actor,
         form=form,
         element=element,
         refusal=refusal,
@@ -162,10 +175,7 @@ def _surroundings(task: UserTask) -> dict[str, Any]:
 
 def _refused(task_id: int, error: Conflict | Forbidden | BusinessError) -> ResponseReturnValue:
     """The form again with what was typed, and why it was refused: at the field where it names one."""
-    task = _visible(task_id)
-    form = user_tasks.form_for(
-        engine(), db.session(), task, current_actor(), formdata=request.form, files=request.files
-    )
+    task, form = _visible(task_id), _submitted_form(task_id)
     message = error.message if isinstance(error, BusinessError) else str(error)
     field = error.field if isinstance(error, BusinessError) else None
     if field:
