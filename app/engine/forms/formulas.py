@@ -81,9 +81,7 @@ class Evaluator:
         """A text with its expressions evaluated."""
         return "".join(self.parts(text, environment, str))
 
-    def parts(
-        self, text: Text, environment: Mapping[str, Any], literal: Callable[[str], str]
-    ) -> list[str]:
+    def parts(self, text: Text, environment: Mapping[str, Any], literal: Callable[[str], str]) -> list[str]:
         values = iter(self.evaluate([(part, environment) for part in text if isinstance(part, Formula)]))
         return [literal(part) if isinstance(part, str) else shown(next(values)) for part in text]
 

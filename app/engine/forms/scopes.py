@@ -112,9 +112,11 @@ class Scope:
     def _add_rows(self, item: Item) -> None:
         component = item.component
         known = self._known_rows(component)
+        item.next_index = len(known)
         for position, index in enumerate(self._row_indices(item, len(known))):
             submission = self.submission.row(component, index) if self.submission is not None else None
             data = known[index] if index < len(known) else {}
+            item.next_index = max(item.next_index, index + 1)
             item.rows.append(Scope(self.setting, component.children, data, submission, item, index, position))
         if not component.rows_fixed:
             depth = self.prefix.count("__row")
@@ -134,6 +136,7 @@ class Scope:
                 sent = self.submission.rows(component)
             except ValidationError as error:
                 item.fault = str(error)
+                return []
         if component.rows_fixed:
             if sent is not None and len(sent) > known:
                 item.fault = "rows-fixed"

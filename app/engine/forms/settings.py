@@ -207,9 +207,7 @@ class Settings:
         self.problem(f"“{name}” must be true, false, or an expression that begins with “=”.")
         return False
 
-    def text(
-        self, name: str, limit: int = LABEL_LENGTH, section: Mapping[str, Any] | None = None
-    ) -> Text:
+    def text(self, name: str, limit: int = LABEL_LENGTH, section: Mapping[str, Any] | None = None) -> Text:
         source = self.string(self.given if section is None else section, name, limit)
         if not source:
             return ()
@@ -225,6 +223,7 @@ class Settings:
                     f"“{{{{{part[:40]}}}}}” is not supported in texts.",
                     "Use an expression such as {{if … then … else …}}, or hide the component by a condition.",
                 )
+                break
             elif (formula := self._formula(part, name)) is not None:
                 parts.append(formula)
         return tuple(parts)

@@ -130,7 +130,7 @@ def _choice(value: Any) -> str:
 def _number(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValidationError("json-number")
-    if not math.isfinite(value) or abs(value) > 1e40:
+    if abs(value) > 10**40 or math.isnan(value):
         raise ValidationError("big")
     return str(value) if isinstance(value, int) else format(Decimal(repr(value)), "f")
 

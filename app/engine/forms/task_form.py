@@ -111,9 +111,11 @@ class TaskForm:
             return [f"{wording.start(item.label)}: rows cannot be added here."]
         if count > component.rows_maximum or item.fault == "rows-many":
             return [wording.too_many_rows(item.label, component.rows_maximum)]
+        if item.fault is not None:
+            return [wording.unreadable(component, item.label, item.fault)]
         if count < component.rows_minimum:
             return [wording.too_few_rows(item.label, component.rows_minimum)]
-        return [] if item.fault is None else [wording.unreadable(component, item.label, item.fault)]
+        return []
 
     def _check_json(self, scope: Scope, submission: JsonSubmission) -> None:
         for unknown in submission.unknown(item.component for item in scope.all if item.component.holds_value):

@@ -28,7 +28,7 @@ def missing(component: Component, label: str) -> str:
     if component.type == "checkbox":
         return f"Tick “{label.strip() or 'this'}”."
     if label.strip().endswith("?"):
-        return f"Answer {inside(label)}"
+        return f"Answer {inside(label)}."
     if component.type in CHOICES:
         return f"Choose {inside(label)}."
     if component.type == "filepicker":
