@@ -1,0 +1,1 @@
+"""Measurements: each compares two things within one run, so that the machine hardly matters."""
