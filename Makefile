@@ -25,7 +25,7 @@ help:  ## Show what there is to make
 
 run: $(INSTALLED) $(ASSETS)  ## Install, set up a demonstration factory, and serve it (PORT=5000, HOST=127.0.0.1)
 	@$(BIN)/millwright setup --demo
-	@$(BIN)/millwright run --demo --host "$(HOST)" --port "$(PORT)"
+	@exec $(BIN)/millwright run --demo --host "$(HOST)" --port "$(PORT)"
 
 demo: $(INSTALLED)  ## Put the demonstration factory back to its beginning
 	@$(BIN)/millwright demo --reset --yes

@@ -195,6 +195,25 @@ def deploy(folders: tuple[Path, ...], note: str) -> None:
 
 
 @cli.command()
+@click.argument("folders", nargs=-1, required=True, type=FOLDER)
+def scenarios(folders: tuple[Path, ...]) -> None:
+    """Run the scenarios of the process in each FOLDER against its files; ends with 1 if one fails."""
+    from app import processes
+    from app.processes.scenarios import run_folder
+
+    engine = processes.build_engine()
+    results = [result for folder in folders for result in run_folder(engine, folder)]
+    for result in results:
+        click.echo(f"{'passed' if result.passed else 'FAILED'}  {result.name}  ({result.seconds:.2f} s)")
+        for failure in result.failures:
+            click.echo(f"        {failure}")
+    failed = sum(not result.passed for result in results)
+    click.echo(f"{len(results) - failed} passed, {failed} failed")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+@cli.command()
 @click.argument("file", type=FILE)
 @click.option("--decision", help="The id of the decision, where the file has several.")
 @click.option("--data", default="{}", help="The decision's input as JSON, or @FILE with it.")

@@ -26,7 +26,7 @@ def _begin() -> None:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.get("request_id", ""))
     if request.endpoint not in UNLOGGED and current_user.is_authenticated:
-        structlog.contextvars.bind_contextvars(user_id=current_user.get_id())
+        structlog.contextvars.bind_contextvars(user_id=current_user.id)
 
 
 def _end(response: Response) -> Response:
