@@ -46,7 +46,12 @@ def answered(component: dict[str, Any], *texts: str, **given: Any) -> TaskForm:
 
 
 ISSUE = (
-    {"type": "textfield", "key": "reason", "label": "Reason", "properties": {"requiredIf": '=outcome = "reject"'}},
+    {
+        "type": "textfield",
+        "key": "reason",
+        "label": "Reason",
+        "properties": {"requiredIf": '=outcome = "reject"'},
+    },
     {
         "type": "dynamiclist",
         "path": "lines",
@@ -62,11 +67,16 @@ ISSUE = (
                 "decimalDigits": 0,
                 "validate": {"required": True, "min": 0, "max": "=min(approved, stock)"},
             },
-            {"type": "textfield", "key": "why", "label": "Why fewer", "validate": {"required": True},
-             "conditional": {"hide": "=quantityIssued = approved"}},
+            {
+                "type": "textfield",
+                "key": "why",
+                "label": "Why fewer",
+                "validate": {"required": True},
+                "conditional": {"hide": "=quantityIssued = approved"},
+            },
         ],
     },
-)  # fmt: skip
+)
 LINES = [
     {"id": 71, "part": "Belt", "approved": 4, "stock": 9, "quantityIssued": 4},
     {"id": 72, "part": "Bearing", "approved": 8, "stock": 5, "quantityIssued": 8},
@@ -125,8 +135,16 @@ def test_answers_become_values(component: dict[str, Any], texts: list[str], valu
         (field(validate={"minLength": 3}), "ab", "Answer must be at least 3 characters."),
         (field(validate={"maxLength": 3}), "abcd", "Answer must be at most 3 characters."),
         (field(validate={"pattern": r"^[A-Z]{2}\-\d+$"}), "AB/1", "Answer is not in the expected form."),
-        (field(validate={"validationType": "email"}), "a@b", "Answer must be an e-mail address, such as name@example.com."),
-        (field(validate={"validationType": "phone"}), "12", "Answer must be a phone number, such as +44 20 7946 0000."),
+        (
+            field(validate={"validationType": "email"}),
+            "a@b",
+            "Answer must be an e-mail address, such as name@example.com.",
+        ),
+        (
+            field(validate={"validationType": "phone"}),
+            "12",
+            "Answer must be a phone number, such as +44 20 7946 0000.",
+        ),
         (field("number"), "three", "Answer must be a number, such as 3.5."),
         (field("number"), "1e9", "Answer must be a number, such as 3.5."),
         (field("number"), "nan", "Answer must be a number, such as 3.5."),
@@ -145,7 +163,7 @@ def test_answers_become_values(component: dict[str, Any], texts: list[str], valu
         (field("datetime", subtype="time"), "25:00", "Answer must be a time, such as 14:30."),
         (field("datetime", disallowPassedDates=True), "2026-03-26", "Answer must not be in the past."),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said_in_plain_english(component: dict[str, Any], text: str, message: str) -> None:
     form = answered(component, text, context={"stock": 5})
     assert form.errors == {"answer": [message]}
@@ -213,14 +231,22 @@ def test_a_form_begins_with_what_is_known_then_with_defaults() -> None:
         field("datetime", "day"),
         field("datetime", "moment", subtype="datetime"),
         field("number", "cost"),
-        data={"known": "yes", "day": datetime(2026, 1, 2, tzinfo=UTC), "cost": Decimal("2.50"),
-              "moment": datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)},
+        data={
+            "known": "yes",
+            "day": datetime(2026, 1, 2, tzinfo=UTC),
+            "cost": Decimal("2.50"),
+            "moment": datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
+        },
         context={"hours": 2},
-    )  # fmt: skip
+    )
     assert form.values() == {
-        "known": "yes", "plain": "default", "computed": 120, "day": "2026-01-02",
-        "moment": "2026-01-02T03:04:05+00:00", "cost": 2.5,
-    }  # fmt: skip
+        "known": "yes",
+        "plain": "default",
+        "computed": 120,
+        "day": "2026-01-02",
+        "moment": "2026-01-02T03:04:05+00:00",
+        "cost": 2.5,
+    }
     json.dumps(form.values())
 
 
@@ -298,9 +324,14 @@ def issue(*pairs: tuple[str, str], **given: Any) -> TaskForm:
 
 def test_rows_say_which_they_are_by_what_is_known_of_them() -> None:
     form = issue(
-        ("lines", "0"), ("lines", "1"), ("lines.0.quantityIssued", "4"), ("lines.1.quantityIssued", "5"),
-        ("lines.0.id", "999"), ("lines.1.part", "Gold"), ("lines.1.why", "No more"),
-    )  # fmt: skip
+        ("lines", "0"),
+        ("lines", "1"),
+        ("lines.0.quantityIssued", "4"),
+        ("lines.1.quantityIssued", "5"),
+        ("lines.0.id", "999"),
+        ("lines.1.part", "Gold"),
+        ("lines.1.why", "No more"),
+    )
     assert form.errors == {}
     assert form.values()["lines"] == [
         {"id": 71, "part": "Belt", "quantityIssued": 4},
@@ -497,8 +528,14 @@ def upload(name: str, kind: str = "image/jpeg") -> FileStorage:
 def test_uploads_are_handed_over_by_path() -> None:
     photos = field("filepicker", "photos", "Photos", multiple=True, accept="image/*,.pdf")
     rows = {"type": "dynamiclist", "path": "items", "label": "Items", "components": [photos]}
-    sent = MultiDict([("photos", upload("a.jpg")), ("photos", upload("b.pdf", "application/octet-stream")),
-                      ("photos", upload("")), ("items.4.photos", upload("c.png", "image/png"))])  # fmt: skip
+    sent = MultiDict(
+        [
+            ("photos", upload("a.jpg")),
+            ("photos", upload("b.pdf", "application/octet-stream")),
+            ("photos", upload("")),
+            ("items.4.photos", upload("c.png", "image/png")),
+        ]
+    )
     form = form_of(photos, rows, formdata=page(("items", "4")), files=sent)
     assert form.validate()
     assert {path: [file.filename for file in files] for path, files in form.uploads.items()} == {
