@@ -67,10 +67,10 @@ class Money(TypeDecorator[Decimal]):
             return dialect.type_descriptor(sa.BigInteger())
         return dialect.type_descriptor(sa.Numeric(12, 2))
 
-    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> Any:
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
         if value is None:
             return None
-        if isinstance(value, float):
+        if not isinstance(value, (Decimal, int)):
             raise TypeError("money is Decimal, never float")
         cents = Decimal(value).quantize(Decimal("0.01"))
         return int(cents * 100) if dialect.name == "sqlite" else cents

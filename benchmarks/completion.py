@@ -82,7 +82,18 @@ def server(factory: str, environment: dict[str, str]) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", "1", "--log-level", "error", factory]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-b",
+        f"127.0.0.1:{port}",
+        "-w",
+        "1",
+        "--log-level",
+        "error",
+        factory,
+    ]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         for _ in range(300):
@@ -99,7 +110,6 @@ def server(factory: str, environment: dict[str, str]) -> Iterator[int]:
 
 def prepare(url: str, instances_wanted: int) -> list[int]:
     """Tables, a technician, the process, and instances that stand at its first user task."""
-    import app.domain.models
     from app.database import configure, engine_options, metadata, unit_of_work
     from app.domain import people
     from app.domain.people import Role
@@ -120,7 +130,7 @@ def prepare(url: str, instances_wanted: int) -> list[int]:
             user = people.create_user(
                 session, None, email=EMAIL, name="Technician", password=PASSWORD, role=Role.MAINTENANCE_TECH
             )
-            files = {name: content for name, content in read_folder(PROCESS).items()}
+            files = read_folder(PROCESS)
             deployments.deploy(engine, session, files, by=SYSTEM)
         ids = []
         for number in range(instances_wanted):
@@ -137,14 +147,22 @@ def newest_task(database: sa.Engine, instance_id: int) -> int:
 
 
 def measure(url: str, rounds: int, ages: int) -> dict[str, list[Reply]]:
-    """Replies of the product and of the bare application, turn and turn about, and of one growing instance."""
+    """Replies of the product and of the bare application by turns, and of one growing instance."""
     ids = prepare(url, rounds + WARM_UP + 1)
-    environment = {**os.environ, "MILLWRIGHT_DATABASE_URL": url, "MILLWRIGHT_SECRET_KEY": "benchmark", "PYTHONPATH": os.getcwd()}
-    environment["MILLWRIGHT_DATA"] = tempfile.mkdtemp()
-    environment["MILLWRIGHT_BASE_URL"] = "http://127.0.0.1"
+    environment = {
+        **os.environ,
+        "MILLWRIGHT_DATABASE_URL": url,
+        "MILLWRIGHT_SECRET_KEY": "benchmark",
+        "PYTHONPATH": str(Path.cwd()),
+        "MILLWRIGHT_DATA": tempfile.mkdtemp(),
+        "MILLWRIGHT_BASE_URL": "http://127.0.0.1",
+    }
     database = sa.create_engine(url)
     found: dict[str, list[Reply]] = {"product": [], "bare": [], "growing": []}
-    with server("benchmarks.site:product()", environment) as port, server("benchmarks.site:bare()", environment) as other:
+    with (
+        server("benchmarks.site:product()", environment) as port,
+        server("benchmarks.site:bare()", environment) as other,
+    ):
         browser, plain = Browser(port), Browser(other)
         token = browser.token("/sign-in")
         reply = browser.send("POST", "/sign-in", {"csrf_token": token, "email": EMAIL, "password": PASSWORD})
@@ -197,8 +215,12 @@ def report(found: dict[str, list[Reply]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", help="SQLAlchemy address of an empty database; a SQLite file by default")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--database", help="SQLAlchemy address of an empty database; a SQLite file by default"
+    )
     parser.add_argument("--rounds", type=int, default=150)
     parser.add_argument("--ages", type=int, default=300)
     given = parser.parse_args()

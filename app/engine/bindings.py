@@ -60,7 +60,7 @@ class Fact:
     """
 
     description: str
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any] | list[Any]
     load: Callable[[Session, int], Any]
 
 
@@ -97,5 +97,5 @@ class Bindings:
     options: dict[str, Options] = field(default_factory=dict)
     common_facts: dict[str, Fact] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
-    eligible: Callable[[Session, str, int | None], list[tuple[int, str]]] = lambda session, role, department: []
-    person_name: Callable[[Session, int], str] = lambda session, user_id: ""
+    eligible: Callable[[Session, str, int | None], list[tuple[int, str]]] = lambda *_: []
+    person_name: Callable[[Session, int], str] = lambda *_: ""

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -26,7 +27,7 @@ MAXIMUM_FILES = 100
 MAXIMUM_BYTES = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Definition:
     """A process ready to run: its diagram, specification, forms and decisions."""
 
@@ -40,6 +41,17 @@ class Definition:
     bpmn: bytes
     deployment_id: int | None = None
     version: int | None = None
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """Every variable that some element may set; one that is not set yet is null."""
+        found = {"outcome", "completedBy", "errorCode", "errorMessage"}
+        for element in self.diagram.elements.values():
+            found.update(mapping.name for mapping in element.outputs)
+            found.add(element.attributes.get("resultVariable", ""))
+        for form in self.forms.values():
+            found.update(field.key for field in form.fields if field.key)
+        return frozenset(found - {""})
 
     def element(self, element_id: str) -> Element:
         return self.diagram.elements[element_id]
@@ -114,7 +126,11 @@ def _compile(files: Mapping[str, bytes]) -> Definition:
 
 def load_forms(files: Mapping[str, bytes]) -> dict[str, FormSchema]:
     """The forms among ``files`` by id, which is the file's stem."""
-    return {PurePosixPath(name).stem: load_schema(content) for name, content in files.items() if name.endswith(".form")}
+    return {
+        PurePosixPath(name).stem: load_schema(content)
+        for name, content in files.items()
+        if name.endswith(".form")
+    }
 
 
 def load_decisions(files: Mapping[str, bytes]) -> dict[str, tuple[DecisionModel, str | None]]:
@@ -150,7 +166,9 @@ class DefinitionCache:
         )
         if deployment is None:
             raise NotFound(f"There is no deployment {deployment_id}.")
-        compiled = compile_files({file.name: file.content for file in deployment.files}, deployment=deployment)
+        compiled = compile_files(
+            {file.name: file.content for file in deployment.files}, deployment=deployment
+        )
         with self._lock:
             if len(self._definitions) >= self._limit:
                 self._definitions.pop(next(iter(self._definitions)))

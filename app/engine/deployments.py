@@ -59,7 +59,11 @@ def latest(session: Session, key: str) -> Deployment | None:
 
 def latest_of_all(session: Session) -> list[Deployment]:
     """The newest version of every process, by key."""
-    newest = select(Deployment.key, func.max(Deployment.version).label("version")).group_by(Deployment.key).subquery()
+    newest = (
+        select(Deployment.key, func.max(Deployment.version).label("version"))
+        .group_by(Deployment.key)
+        .subquery()
+    )
     query = select(Deployment).join(
         newest, (Deployment.key == newest.c.key) & (Deployment.version == newest.c.version)
     )

@@ -20,16 +20,23 @@ NS = {"bpmn": BPMN, "millwright": MILLWRIGHT, "zeebe": ZEEBE, "camunda": CAMUNDA
 
 EVENTS = {"startEvent", "endEvent", "intermediateCatchEvent", "intermediateThrowEvent", "boundaryEvent"}
 TASKS = {
-    "userTask", "serviceTask", "businessRuleTask", "scriptTask", "sendTask", "receiveTask", "manualTask", "task",
+    "userTask", "serviceTask", "businessRuleTask", "scriptTask", "sendTask", "receiveTask", "manualTask",
+    "task",
 }  # fmt: skip
 GATEWAYS = {"exclusiveGateway", "parallelGateway", "inclusiveGateway", "eventBasedGateway"}
 FLOW_NODES = EVENTS | TASKS | GATEWAYS | {"subProcess"}
 EVENT_DEFINITIONS = {
-    "messageEventDefinition": "message", "timerEventDefinition": "timer", "errorEventDefinition": "error",
-    "terminateEventDefinition": "terminate", "signalEventDefinition": "signal",
-    "conditionalEventDefinition": "conditional", "escalationEventDefinition": "escalation",
-    "cancelEventDefinition": "cancel", "compensateEventDefinition": "compensation", "linkEventDefinition": "link",
-}  # fmt: skip
+    "messageEventDefinition": "message",
+    "timerEventDefinition": "timer",
+    "errorEventDefinition": "error",
+    "terminateEventDefinition": "terminate",
+    "signalEventDefinition": "signal",
+    "conditionalEventDefinition": "conditional",
+    "escalationEventDefinition": "escalation",
+    "cancelEventDefinition": "cancel",
+    "compensateEventDefinition": "compensation",
+    "linkEventDefinition": "link",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +178,14 @@ def expression_of(text: str | None) -> str:
 
 def read(root: etree._Element) -> Diagram | None:
     """Read the first executable process of a BPMN document; None where there is no process."""
-    processes = [node for node in root.iter(f"{{{BPMN}}}process")]
+    processes = list(root.iter(f"{{{BPMN}}}process"))
     if not processes:
         return None
     executable = [node for node in processes if node.get("isExecutable") == "true"]
     process = (executable or processes)[0]
-    participant = root.find(f".//{{{BPMN}}}participant[@processRef='{_attribute_safe(process.get('id', ''))}']")
+    participant = root.find(
+        f".//{{{BPMN}}}participant[@processRef='{_attribute_safe(process.get('id', ''))}']"
+    )
     name = process.get("name") or (participant.get("name") if participant is not None else None)
     diagram = Diagram(
         key=process.get("id", ""),
@@ -232,7 +241,9 @@ def _read_container(container: etree._Element, parent: str, diagram: Diagram, na
             diagram.elements[element.id] = element
             if kind == "subProcess":
                 _read_container(node, element.id, diagram, names)
-        elif node.get("id") and (kind.endswith(("Task", "Gateway", "Event", "Process", "Activity")) or kind == "transaction"):
+        elif node.get("id") and (
+            kind.endswith(("Task", "Gateway", "Event", "Process", "Activity")) or kind == "transaction"
+        ):
             diagram.unsupported.append((node.get("id", ""), kind, node.sourceline or 0))
 
 
@@ -250,7 +261,9 @@ def _read_element(node: etree._Element, kind: str, parent: str, names: _Names) -
     )
     prefix = f"{{{MILLWRIGHT}}}"
     element.attributes = {
-        str(key)[len(prefix) :]: str(value) for key, value in node.attrib.items() if str(key).startswith(prefix)
+        str(key)[len(prefix) :]: str(value)
+        for key, value in node.attrib.items()
+        if str(key).startswith(prefix)
     }
     extensions = node.find(f"{{{BPMN}}}extensionElements")
     if extensions is not None:

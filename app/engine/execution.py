@@ -26,7 +26,8 @@ from app.engine.actors import Actor
 from app.engine.bindings import StatusContext
 from app.engine.core import Facts, ProcessEngine
 from app.engine.definitions import Definition
-from app.engine.diagram import Element, Mapping as ValueMapping
+from app.engine.diagram import Element
+from app.engine.diagram import Mapping as ValueMapping
 from app.engine.feel import feel_value
 from app.engine.history import Journal
 from app.engine.models import HistoryKind, Incident, InstanceState, ProcessInstance, UserTask
@@ -138,7 +139,8 @@ class Execution:
                     steps += 1
                     if steps > MAXIMUM_STEPS:
                         raise EndlessLoop(
-                            f"{self.definition.name} takes more than {MAXIMUM_STEPS} steps without waiting for anybody."
+                            f"{self.definition.name} goes on for more than {MAXIMUM_STEPS} steps "
+                            "without waiting for anybody."
                         )
                     self._step(task)
 
@@ -201,7 +203,11 @@ class Execution:
             # A service task has done its part by now, so that it finds the status as it was.
             self._enter(element)
             catching = isinstance(task.task_spec, CatchingEvent) and element.event in ("timer", "message")
-            self._leave(task, element, HistoryKind.TIMER if catching and element.event == "timer" else HistoryKind.PASSED)
+            self._leave(
+                task,
+                element,
+                HistoryKind.TIMER if catching and element.event == "timer" else HistoryKind.PASSED,
+            )
 
     def complete_user_task(self, task: Task) -> None:
         """Run a user task that a person has done."""
@@ -283,8 +289,8 @@ class Execution:
                 found[name] = {"id": self.actor.user_id, "name": self.actor.name, "role": self.actor.role}
             elif name in self.facts:
                 found[name] = feel_value(self.facts.get(name))
-            elif name in self.variables:
-                found[name] = self.variables[name]
+            elif name in self.variables or name in self.definition.variables:
+                found[name] = self.variables.get(name)
         return found
 
     def value(self, expression: str, extra: Mapping[str, Any] | None = None) -> Any:
@@ -299,7 +305,9 @@ class Execution:
             return None
         return self.value(given[1:].strip()) if given.startswith("=") else given
 
-    def mapped(self, mappings: Iterable[ValueMapping], extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def mapped(
+        self, mappings: Iterable[ValueMapping], extra: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         return {mapping.name: self.value(mapping.expression, extra) for mapping in mappings}
 
     # -- what SpiffWorkflow asks of its script engine ------------------------------------------
@@ -375,12 +383,19 @@ class Execution:
             raise MillwrightError(f"There is no decision named {wanted}.")
         model, decision_id = self.definition.decisions[wanted]
         extra = self.mapped(element.inputs)
-        decided = model.evaluate(decision_id, self.context(model.names(decision_id, self.engine.feel), extra), self.engine.feel)
+        decided = model.evaluate(
+            decision_id, self.context(model.names(decision_id, self.engine.feel), extra), self.engine.feel
+        )
         self._set(element, decided.outputs)
         self.journal.add(
             HistoryKind.DECIDED,
             element,
-            {"decision": wanted, "inputs": decided.inputs, "outputs": decided.outputs, "rules": decided.matched_rules},
+            {
+                "decision": wanted,
+                "inputs": decided.inputs,
+                "outputs": decided.outputs,
+                "rules": decided.matched_rules,
+            },
         )
 
     def throw_message(self, task: Task, name: str) -> None:
@@ -406,7 +421,9 @@ class Execution:
         receivers = [to] if to is None or isinstance(to, str) else list(to)
         for receiver in receivers:
             messages.send(self.session, name, to=receiver, payload=payload, sender=self.instance)
-        self.journal.add(HistoryKind.MESSAGE_SENT, element, {"message": name, "to": receivers, "payload": payload})
+        self.journal.add(
+            HistoryKind.MESSAGE_SENT, element, {"message": name, "to": receivers, "payload": payload}
+        )
 
     def _enqueue(self, kind: str, payload: dict[str, Any], **options: Any) -> Any:
         return jobs.enqueue(self.session, kind, payload, instance_id=self.instance.id, **options)
@@ -438,7 +455,9 @@ class Execution:
         task._set_state(TaskState.STARTED)
         trace = "".join(traceback.format_exception(error))[-8000:]
         incident = incidents.park(self, task.id.hex, element, error, trace)
-        self.journal.add(HistoryKind.INCIDENT, element, {"message": incident.message, "attempts": incident.attempts})
+        self.journal.add(
+            HistoryKind.INCIDENT, element, {"message": incident.message, "attempts": incident.attempts}
+        )
 
     def unpark(self, incident: Incident) -> None:
         """Put the token of an incident back to where it can run again."""

@@ -122,7 +122,7 @@ def counts(session: Session, actor: Actor) -> Counts:
     own, group = _scope(actor, "mine"), for_group(actor)
     open_ = UserTask.state == TaskState.OPEN
 
-    def count(*conditions: ColumnElement[bool]) -> Select[tuple[int]]:
+    def count(*conditions: ColumnElement[bool]) -> Select[Any]:
         return select(func.count(UserTask.id)).where(open_, *conditions)
 
     query: Select[Any] = select(

@@ -100,7 +100,9 @@ def retry(engine: ProcessEngine, session: Session, incident_id: int, actor: Acto
         raise Conflict(f"{instance.business_key} is suspended.")
     execution = Execution.resume(engine, session, instance, actor, refuses=False)
     execution.journal.add(
-        HistoryKind.RETRIED, execution.definition.diagram.elements.get(found.element_id), {"incident": found.id}
+        HistoryKind.RETRIED,
+        execution.definition.diagram.elements.get(found.element_id),
+        {"incident": found.id},
     )
     execution.unpark(found)
     execution.advance()

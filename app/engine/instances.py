@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from SpiffWorkflow.bpmn.util.event import BpmnEvent
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -27,7 +28,6 @@ from app.engine.models import (
 )
 from app.engine.specs import Message
 from app.errors import Conflict, Forbidden, NotFound
-from SpiffWorkflow.bpmn.util.event import BpmnEvent
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
@@ -107,7 +107,9 @@ def _start(
         execution.set_status(starter.status)
     execution.advance()
     if message is not None:
-        execution.workflow.event_manager.catch(BpmnEvent(Message(message), payload=dict(values)), internal=False)
+        execution.workflow.event_manager.catch(
+            BpmnEvent(Message(message), payload=dict(values)), internal=False
+        )
         execution.advance()
     execution.save()
     return instance

@@ -58,7 +58,11 @@ def enqueue(
 ) -> Job:
     """Write a job in the current transaction. A ``key`` makes it one of a kind for ever."""
     job = Job(
-        kind=kind, payload=dict(payload), run_at=run_at or clock.now(), unique_key=key, instance_id=instance_id
+        kind=kind,
+        payload=dict(payload),
+        run_at=run_at or clock.now(),
+        unique_key=key,
+        instance_id=instance_id,
     )
     session.add(job)
     session.info.setdefault("queued_jobs", []).append(job)

@@ -33,7 +33,9 @@ UNHURRIED = timedelta(hours=72)
 ESCALATED = timedelta(hours=24)
 
 
-def urgency(created_at: datetime, due_at: datetime | None, priority: str, *, escalated: bool = False) -> datetime:
+def urgency(
+    created_at: datetime, due_at: datetime | None, priority: str, *, escalated: bool = False
+) -> datetime:
     """The instant that inboxes sort by: when the task is due, earlier the more it matters."""
     head_start = HEAD_START.get(priority, timedelta(0)) + (ESCALATED if escalated else timedelta(0))
     return (due_at or created_at + UNHURRIED) - head_start
@@ -116,7 +118,9 @@ def _row(execution: Execution, task: Task, summary: Any) -> UserTask:
     )
     execution.session.add(row)
     execution.journal.add(
-        HistoryKind.ENTERED, element, {"role": row.candidate_role, "assignee": assignee_id, "priority": priority}
+        HistoryKind.ENTERED,
+        element,
+        {"role": row.candidate_role, "assignee": assignee_id, "priority": priority},
     )
     return row
 

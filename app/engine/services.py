@@ -59,7 +59,9 @@ class ServiceContext:
     _enqueue: Callable[..., Any]
     _escalate: Callable[[str, str], int]
 
-    def send_message(self, name: str, *, to: str | list[str] | None = None, payload: Mapping[str, Any]) -> None:
+    def send_message(
+        self, name: str, *, to: str | list[str] | None = None, payload: Mapping[str, Any]
+    ) -> None:
         """Queue a message to the instances with these business keys, or to whoever starts with it."""
         self._send_message(name, to, dict(payload))
 
@@ -144,7 +146,9 @@ def service_task(
 
     def register(function: ServiceFunction) -> ServiceFunction:
         description = " ".join((function.__doc__ or "").split())
-        registry.add(ServiceTask(name, title, description, function, inputs or {}, outputs or {}, errors or {}))
+        registry.add(
+            ServiceTask(name, title, description, function, inputs or {}, outputs or {}, errors or {})
+        )
         return function
 
     return register

@@ -6,7 +6,7 @@ registry, and messages are handed to the execution that runs the instance.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from lxml import etree
 from SpiffWorkflow.bpmn.parser.BpmnParser import BpmnParser, full_tag
@@ -134,7 +134,7 @@ class ReceiveParsing(EventParsing, ReceiveTaskParser):
 class ProcessParser(BpmnParser):
     """Parses the elements that the engine supports, and no others."""
 
-    PARSER_CLASSES = {
+    PARSER_CLASSES: ClassVar[dict[str, Any]] = {
         full_tag("startEvent"): (StartParsing, defaults.StartEvent),
         full_tag("endEvent"): (EndParsing, defaults.EndEvent),
         full_tag("userTask"): (TaskParser, defaults.UserTask),
@@ -154,7 +154,7 @@ class ProcessParser(BpmnParser):
         full_tag("sendTask"): (SendParsing, defaults.SendTask),
         full_tag("eventBasedGateway"): (EventBasedGatewayParser, defaults.EventBasedGateway),
     }
-    OVERRIDE_PARSER_CLASSES: dict[str, Any] = {}
+    OVERRIDE_PARSER_CLASSES: ClassVar[dict[str, Any]] = {}
 
 
 def parse(root: etree._Element, process_id: str) -> tuple[Any, dict[str, Any]]:

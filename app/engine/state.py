@@ -46,7 +46,9 @@ def dump(workflow: BpmnWorkflow, variables: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-def load(state: dict[str, Any], spec: Any, subprocess_specs: dict[str, Any], script_engine: Any) -> BpmnWorkflow:
+def load(
+    state: dict[str, Any], spec: Any, subprocess_specs: dict[str, Any], script_engine: Any
+) -> BpmnWorkflow:
     """Rebuild the workflow that :func:`dump` described."""
     if state.get("version") != VERSION:
         raise ValueError(f"engine state of version {state.get('version')} is not known")
@@ -72,7 +74,9 @@ def _dump_tree(tree: Any) -> dict[str, Any]:
             round(task.last_state_change),
         ]
         internal = {
-            key: value for key, value in task.internal_data.items() if key not in TRANSIENT and value is not None
+            key: value
+            for key, value in task.internal_data.items()
+            if key not in TRANSIENT and value is not None
         }
         if internal:
             entry.append(internal)
@@ -153,7 +157,9 @@ def _kept(tree: Any, task: Task, awaited: set[str], attached: bool) -> list[UUID
             _prune_below(tree, task, awaited)
         return [task.id]
     open_split = _is_split(task) and any(not _finished(child) for child in task.children)
-    arrived = task.task_spec.name in awaited or any(child.task_spec.name in awaited for child in task.children)
+    arrived = task.task_spec.name in awaited or any(
+        child.task_spec.name in awaited for child in task.children
+    )
     if attached or open_split or arrived:
         _prune_below(tree, task, awaited)
         return [task.id]

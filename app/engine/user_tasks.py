@@ -109,7 +109,12 @@ def may_claim(task: UserTask, actor: Actor) -> bool:
 
 def may_release(task: UserTask, actor: Actor) -> bool:
     """The assignee can give a task back to its group, if it has one."""
-    return task.is_open and task.candidate_role is not None and task.assignee_id is not None and may_act(task, actor)
+    return (
+        task.is_open
+        and task.candidate_role is not None
+        and task.assignee_id is not None
+        and may_act(task, actor)
+    )
 
 
 def may_delegate(task: UserTask, actor: Actor) -> bool:
@@ -119,8 +124,11 @@ def may_delegate(task: UserTask, actor: Actor) -> bool:
 
 def may_see(task: UserTask, actor: Actor) -> bool:
     """Candidates, assignee and overseers see a task's page; others only the record it is about."""
-    return may_act(task, actor) or actor.role in OVERSEERS or task.completed_by == actor.user_id or any(
-        _is_candidate(task, identity) for identity in actor.identities
+    return (
+        may_act(task, actor)
+        or actor.role in OVERSEERS
+        or task.completed_by == actor.user_id
+        or any(_is_candidate(task, identity) for identity in actor.identities)
     )
 
 
@@ -176,7 +184,9 @@ def claim(engine: ProcessEngine, session: Session, task_id: int, actor: Actor) -
         raise Conflict(f"{task.assignee_name} has taken “{task.name}”.")
     identity = _require(engine, task, actor)
     task.assignee_id, task.assignee_name = actor.user_id, actor.name
-    _note(engine, session, instance, task, actor, HistoryKind.CLAIMED, {"for": _stood_in_for(actor, identity)})
+    _note(
+        engine, session, instance, task, actor, HistoryKind.CLAIMED, {"for": _stood_in_for(actor, identity)}
+    )
     return task
 
 
@@ -241,7 +251,11 @@ def comment(session: Session, task: UserTask, actor: Actor, body: str) -> TaskCo
     if len(body) > 4000:
         raise BusinessError("TOO_LONG", "Keep it under 4,000 characters.", field="body")
     said = TaskComment(
-        instance_id=task.instance_id, task_id=task.id, author_id=actor.user_id, author_name=actor.name, body=body
+        instance_id=task.instance_id,
+        task_id=task.id,
+        author_id=actor.user_id,
+        author_name=actor.name,
+        body=body,
     )
     session.add(said)
     session.flush()
@@ -278,7 +292,9 @@ def form_for(
     return _form(execution, definition.element(task.element_id), submission, None)
 
 
-def start_form(engine: ProcessEngine, session: Session, key: str, actor: Actor, **submission: Any) -> TaskForm:
+def start_form(
+    engine: ProcessEngine, session: Session, key: str, actor: Actor, **submission: Any
+) -> TaskForm:
     """The form that starts a process. Raises :class:`NotFound` where it has none."""
     from app.engine.deployments import newest_definition
 
@@ -298,7 +314,9 @@ def start_form(engine: ProcessEngine, session: Session, key: str, actor: Actor, 
 EMPTY_FORM = {"type": "default", "components": []}
 
 
-def _form(execution: Execution, element: Element, submission: Mapping[str, Any], outcome: str | None) -> TaskForm:
+def _form(
+    execution: Execution, element: Element, submission: Mapping[str, Any], outcome: str | None
+) -> TaskForm:
     schema = execution.definition.form(element.form) if element.form else _empty_schema()
     names = {name for _, expression in schema.expressions() for name in _names(execution, expression)}
     prefilled = execution.mapped(element.inputs)
@@ -369,7 +387,9 @@ def complete(
     return _complete(execution, task, token, element, values, _outcome(element, outcome), acted_for)
 
 
-def _begin(engine: ProcessEngine, session: Session, task_id: int, actor: Actor) -> tuple[Execution, UserTask, Any, str]:
+def _begin(
+    engine: ProcessEngine, session: Session, task_id: int, actor: Actor
+) -> tuple[Execution, UserTask, Any, str]:
     instance, task = _lock_open(session, task_id)
     identity = _require(engine, task, actor)
     acted_for = identity.name if identity.user_id != actor.user_id else ""
@@ -459,13 +479,16 @@ def find_for_verb(
         .order_by(UserTask.id)
     )
     return next(
-        (row for row in rows if may_act(row, actor) and verb in element_of(engine, session, row).api_verbs), None
+        (row for row in rows if may_act(row, actor) and verb in element_of(engine, session, row).api_verbs),
+        None,
     )
 
 
 def open_for_subject(session: Session, subject_type: str, subject_id: int) -> list[UserTask]:
     """The open tasks about a record, oldest first."""
     query = select(UserTask).where(
-        UserTask.subject_type == subject_type, UserTask.subject_id == subject_id, UserTask.state == TaskState.OPEN
+        UserTask.subject_type == subject_type,
+        UserTask.subject_id == subject_id,
+        UserTask.state == TaskState.OPEN,
     )
     return list(session.scalars(query.order_by(UserTask.id)))

@@ -37,7 +37,11 @@ def link_of(ctx: ServiceContext) -> str:
     outputs=TOLD,
 )
 def notify_role(
-    ctx: ServiceContext, role: str, title: str, body: str | None = None, departmentId: int | None = None  # noqa: N803
+    ctx: ServiceContext,
+    role: str,
+    title: str,
+    body: str | None = None,
+    departmentId: int | None = None,  # noqa: N803
 ) -> dict[str, Any]:
     """Tell everybody who holds a role, in one department if that is given. The message links to
     the record that the process is about."""
@@ -51,14 +55,22 @@ def notify_role(
 @service_task(
     "notify.user",
     title="Notify a person",
-    inputs={"userId": Input("number", "Whom to tell; nobody is told where it is empty", required=False), **MESSAGE},
+    inputs={
+        "userId": Input("number", "Whom to tell; nobody is told where it is empty", required=False),
+        **MESSAGE,
+    },
     outputs=TOLD,
 )
 def notify_user(
-    ctx: ServiceContext, title: str, body: str | None = None, userId: int | None = None  # noqa: N803
+    ctx: ServiceContext,
+    title: str,
+    body: str | None = None,
+    userId: int | None = None,  # noqa: N803
 ) -> dict[str, Any]:
     """Tell one person. The message links to the record that the process is about."""
-    rows = notifications.notify(ctx.session, user_ids=[userId], title=title, body=body or "", link=link_of(ctx))
+    rows = notifications.notify(
+        ctx.session, user_ids=[userId], title=title, body=body or "", link=link_of(ctx)
+    )
     return {"told": len(rows)}
 
 

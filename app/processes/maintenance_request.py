@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.domain import downtime, parts_requests, requests, work
-from app.domain import numbering
+from app.domain import downtime, numbering, parts_requests, requests, work
 from app.domain.machines import MachineStatus
 from app.domain.parts_requests import SparePartsRequest
 from app.domain.requests import MaintenanceRequest, RequestStatus
@@ -74,7 +73,9 @@ PARTS_FIELDS = {"businessKey": "string", "status": "string", "open": "boolean"}
 
 
 def _work_facts(session: Session, subject_id: int) -> dict[str, Any] | None:
-    done = session.scalar(select(work.MaintenanceWork).where(work.MaintenanceWork.maintenance_request_id == subject_id))
+    done = session.scalar(
+        select(work.MaintenanceWork).where(work.MaintenanceWork.maintenance_request_id == subject_id)
+    )
     if done is None:
         return None
     return {
@@ -111,7 +112,9 @@ FACTS = {
     "technician": Fact(
         "Who is in charge of the repair; null while nobody is",
         facts.PERSON_FIELDS,
-        lambda session, subject_id: facts.person_facts(facts.load_request(session, subject_id).assigned_technician),
+        lambda session, subject_id: facts.person_facts(
+            facts.load_request(session, subject_id).assigned_technician
+        ),
     ),
     "work": Fact("What has been done so far; null before anybody began", WORK_FIELDS, _work_facts),
     "partsRequests": Fact("The parts requests made for it, oldest first", [PARTS_FIELDS], _parts_facts),
@@ -178,7 +181,9 @@ def cancel(ctx: ServiceContext, reason: str | None = None) -> dict[str, Any]:
     return {}
 
 
-@service_task("requests.complete", title="Complete a maintenance request", errors={"WRONG_STATUS": "It is cancelled"})
+@service_task(
+    "requests.complete", title="Complete a maintenance request", errors={"WRONG_STATUS": "It is cancelled"}
+)
 def complete(ctx: ServiceContext) -> dict[str, Any]:
     """The machine is repaired: work and downtime end if they have not yet."""
     requests.complete(ctx.session, _request(ctx), ctx.actor.user_id)
@@ -264,12 +269,18 @@ def reopen_work(ctx: ServiceContext, reason: str | None = None) -> dict[str, Any
 @service_task(
     "parts.create_request",
     title="Create a parts request",
-    inputs={"lines": Input("list", "What is needed: partId, quantity and reason of each line", required=False)},
+    inputs={
+        "lines": Input("list", "What is needed: partId, quantity and reason of each line", required=False)
+    },
     outputs={
         "partsRequestId": Output("number", "The new parts request"),
         "businessKey": Output("string", "The key people know it by"),
     },
-    errors={"NO_LINES": "No part is named", "UNKNOWN_PART": "A part does not exist", "BAD_QUANTITY": "Not above zero"},
+    errors={
+        "NO_LINES": "No part is named",
+        "UNKNOWN_PART": "A part does not exist",
+        "BAD_QUANTITY": "Not above zero",
+    },
 )
 def create_parts_request(ctx: ServiceContext, lines: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """Write down which parts are needed. Send the message ``parts requested`` to have them approved."""

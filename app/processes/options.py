@@ -56,7 +56,9 @@ def spare_parts(session: Session) -> Choices:
 
 
 def technicians(session: Session) -> Choices:
-    return [{"value": user.id, "label": user.name} for user in people.eligible(session, Role.MAINTENANCE_TECH)]
+    return [
+        {"value": user.id, "label": user.name} for user in people.eligible(session, Role.MAINTENANCE_TECH)
+    ]
 
 
 OPTIONS: dict[str, Callable[[Session], Choices]] = {

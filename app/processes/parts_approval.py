@@ -149,7 +149,9 @@ FACTS = {
     "machine": Fact(
         "The machine that needs the parts",
         facts.MACHINE_FIELDS,
-        lambda session, subject_id: facts.machine_facts(_load(session, subject_id).maintenance_request.machine),
+        lambda session, subject_id: facts.machine_facts(
+            _load(session, subject_id).maintenance_request.machine
+        ),
     ),
 }
 
@@ -168,7 +170,11 @@ def _by_line(lines: list[dict[str, Any]] | None, field: str) -> dict[int, int]:
 @service_task(
     "parts.approve",
     title="Approve parts",
-    inputs={"lines": Input("list", "id and quantityApproved of each line; as requested where absent", required=False)},
+    inputs={
+        "lines": Input(
+            "list", "id and quantityApproved of each line; as requested where absent", required=False
+        )
+    },
     errors={"WRONG_STATUS": "It is not pending", "NOTHING_APPROVED": "Every quantity is zero"},
 )
 def approve(ctx: ServiceContext, lines: list[dict[str, Any]] | None = None) -> dict[str, Any]:

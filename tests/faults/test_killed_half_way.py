@@ -23,10 +23,13 @@ def everything(floor: Floor, part_id: int, task_id: int) -> dict[str, Any]:
     """What issuing parts changes, all over the database."""
     with floor.sessions() as session:
         counts = {
-            model.__tablename__: session.scalar(sa.select(sa.func.count()).select_from(model)) for model in COUNTED
+            model.__tablename__: session.scalar(sa.select(sa.func.count()).select_from(model))
+            for model in COUNTED
         }
         parts_request = session.scalars(sa.select(SparePartsRequest)).one()
-        instance = session.scalars(sa.select(ProcessInstance).where(ProcessInstance.key == "parts_approval")).one()
+        instance = session.scalars(
+            sa.select(ProcessInstance).where(ProcessInstance.key == "parts_approval")
+        ).one()
         return {
             **counts,
             "stock": session.get_one(SparePart, part_id).quantity,

@@ -19,10 +19,7 @@ def test_two_technicians_accept_the_same_request(floor: Floor, database_url: str
     task = floor.task("Accept request")
     answers = at_once(
         database_url,
-        [
-            Submission(task.id, floor.actors[name], {}, "accept")
-            for name in ("technician", "technician2")
-        ],
+        [Submission(task.id, floor.actors[name], {}, "accept") for name in ("technician", "technician2")],
     )
 
     assert sorted(answer.kind for answer in answers) == ["AlreadyDone", "done"]
@@ -50,7 +47,12 @@ def test_two_inventory_managers_issue_the_last_part(floor: Floor, database_url: 
 
         part = session.get_one(SparePart, part_id)
         stock.record_movement(
-            session, part_id, "IN", 1, location_id=part.default_location_id, by=floor.actors["inventory"].user_id
+            session,
+            part_id,
+            "IN",
+            1,
+            location_id=part.default_location_id,
+            by=floor.actors["inventory"].user_id,
         )
     submissions = []
     for key, name in zip(keys, ("inventory", "inventory2"), strict=True):

@@ -44,7 +44,8 @@ def at_once(url: str, submissions: list[Submission]) -> list[Answer]:
     """Submit each in a process of its own, all at the same moment."""
     barrier = CONTEXT.Barrier(len(submissions))
     started = [_start(url, submission, barrier, None) for submission in submissions]
-    return [_answer(process, connection) for process, connection in started]
+    answers = [_answer(process, connection) for process, connection in started]
+    return [answer or Answer("died") for answer in answers]
 
 
 def killed_at(url: str, submission: Submission, point: int) -> Answer | None:

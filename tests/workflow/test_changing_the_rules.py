@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lxml import etree
 
 from app.engine import deployments
 from app.engine.actors import SYSTEM
@@ -22,45 +23,50 @@ def with_threshold(amount: str) -> dict[str, bytes]:
     files = read_folder(FOLDER)
     table = files["approval_policy.dmn"].decode()
     assert table.count("&gt; 5000") >= 1 or table.count("> 5000") >= 1
-    files["approval_policy.dmn"] = table.replace("&gt; 5000", f"&gt; {amount}").replace("> 5000", f"> {amount}").encode()
+    files["approval_policy.dmn"] = (
+        table.replace("&gt; 5000", f"&gt; {amount}").replace("> 5000", f"> {amount}").encode()
+    )
     return files
+
+
+ROWS = (
+    "=for line in partsRequest.lines return {id: line.id, partNumber: line.partNumber, "
+    "partName: line.partName, quantityRequested: line.requested, available: line.available, "
+    "lineCost: line.lineCost, reason: line.reason, quantityApproved: line.requested}"
+)
 
 
 def with_second_approval() -> dict[str, bytes]:
     """The shipped files with one more user task between the manager's approval and the issue."""
     files = read_folder(FOLDER)
     diagram = files["parts_approval.bpmn"].decode()
-    flow_id, target = _flow_into(diagram, "approve_in_stock")
+    flow_id, target = _flow_into_approving(diagram)
     second = (
         '<bpmn:userTask id="second_look" name="Second look" millwright:form="approve_parts" '
         'millwright:candidateRole="INVENTORY_MANAGER"><bpmn:extensionElements><millwright:inputs>'
-        '<millwright:input name="lines" expression="=for line in partsRequest.lines return '
-        "{id: line.id, partNumber: line.partNumber, partName: line.partName, quantityRequested: line.requested, "
-        "available: line.available, lineCost: line.lineCost, reason: line.reason, quantityApproved: line.requested}"
-        '" /></millwright:inputs></bpmn:extensionElements></bpmn:userTask>'
+        f'<millwright:input name="lines" expression="{ROWS}" />'
+        "</millwright:inputs></bpmn:extensionElements></bpmn:userTask>"
         f'<bpmn:sequenceFlow id="flow_second_look" sourceRef="second_look" targetRef="{target}" />'
     )
-    diagram = _retarget(diagram, flow_id, "second_look").replace("</bpmn:process>", second + "</bpmn:process>")
-    files["parts_approval.bpmn"] = diagram.encode()
+    diagram = _retarget(diagram, flow_id, "second_look")
+    files["parts_approval.bpmn"] = diagram.replace("</bpmn:process>", second + "</bpmn:process>").encode()
     return files
 
 
-def _flow_into(diagram: str, name: str) -> tuple[str, str]:
-    """The flow into the service task that approves, by what it calls."""
-    from lxml import etree
-
+def _flow_into_approving(diagram: str) -> tuple[str, str]:
+    """The flow into the service task that approves, and that task."""
     root = etree.fromstring(diagram.encode())
     space = {"b": "http://www.omg.org/spec/BPMN/20100524/MODEL"}
     key = "{https://millwright.example/schema/1.0}service"
-    (service,) = [node for node in root.iterfind(".//b:serviceTask", space) if node.get(key) == "parts.approve"]
+    (service,) = [
+        node for node in root.iterfind(".//b:serviceTask", space) if node.get(key) == "parts.approve"
+    ]
     flows = [f for f in root.iterfind(".//b:sequenceFlow", space) if f.get("targetRef") == service.get("id")]
     assert len(flows) == 1, "the approving task has one way in"
     return flows[0].get("id", ""), service.get("id", "")
 
 
 def _retarget(diagram: str, flow_id: str, target: str) -> str:
-    from lxml import etree
-
     root = etree.fromstring(diagram.encode())
     (flow,) = [node for node in root.iter() if node.get("id") == flow_id]
     flow.set("targetRef", target)
@@ -72,7 +78,9 @@ def expensive(floor: Floor) -> int:
     return floor.part(10, part_number="SPINDLE", unit_price=1500)
 
 
-def test_a_lower_threshold_sends_the_next_request_to_the_administrator_too(floor: Floor, expensive: int) -> None:
+def test_a_lower_threshold_sends_the_next_request_to_the_administrator_too(
+    floor: Floor, expensive: int
+) -> None:
     first = floor.parts_wanted(expensive, 2)
     assert floor.names(first) == ["Approve parts"]
 

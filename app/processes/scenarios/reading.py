@@ -44,7 +44,9 @@ def read_scenarios(data: bytes) -> list[Scenario]:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
-        raise ScenarioError(f"The scenario file is not YAML: {getattr(error, 'problem', error)}{where}.") from None
+        raise ScenarioError(
+            f"The scenario file is not YAML: {getattr(error, 'problem', error)}{where}."
+        ) from None
     if not isinstance(found, list) or not found:
         raise ScenarioError("A scenario file is a list; each scenario begins with “- name: …”.")
     if len(found) > MAXIMUM_SCENARIOS:

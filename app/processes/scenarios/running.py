@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.database import unit_of_work
+from app.domain.machines import Machine
 from app.domain.notifications import Notification
 from app.domain.parts import SparePart
 from app.domain.parts_requests import SparePartsRequest
@@ -79,7 +80,9 @@ def _run(engine: ProcessEngine, files: Mapping[str, bytes], scenario: Scenario) 
 class _Run:
     """One scenario under way."""
 
-    def __init__(self, engine: ProcessEngine, world: World, scenario: Scenario, result: ScenarioResult) -> None:
+    def __init__(
+        self, engine: ProcessEngine, world: World, scenario: Scenario, result: ScenarioResult
+    ) -> None:
         self.engine = engine
         self.world = world
         self.scenario = scenario
@@ -143,11 +146,16 @@ class _Run:
         self._report("maintenance_request", "supervisor", values)
         self._do({"do": "Accept request", "by": by})
         lines = start.get("lines") or []
-        self._do({"do": "Carry out work", "by": by, "outcome": "request_parts", "values": {"partLines": lines}})
+        self._do(
+            {"do": "Carry out work", "by": by, "outcome": "request_parts", "values": {"partLines": lines}}
+        )
         with self.world.sessions() as session:
-            self.business_key = session.scalar(
-                select(ProcessInstance.business_key).where(ProcessInstance.key == "parts_approval")
-            ) or ""
+            self.business_key = (
+                session.scalar(
+                    select(ProcessInstance.business_key).where(ProcessInstance.key == "parts_approval")
+                )
+                or ""
+            )
         if not self.business_key:
             raise ScenarioError("The parts request was not started.")
 
@@ -231,7 +239,9 @@ class _Run:
         jobs.drain(self.engine, self.world.sessions)
 
     def _open_task(self, session: Any, name: str) -> UserTask:
-        rows = list(session.scalars(select(UserTask).where(UserTask.state == TaskState.OPEN).order_by(UserTask.id)))
+        rows = list(
+            session.scalars(select(UserTask).where(UserTask.state == TaskState.OPEN).order_by(UserTask.id))
+        )
         own = [row for row in rows if row.name == name and row.business_key == self.business_key]
         found = own or [row for row in rows if row.name == name]
         if not found:
@@ -244,11 +254,16 @@ class _Run:
         for key, value in values.items():
             if key == "partLines":
                 turned[key] = [
-                    {"partId": self.world.part(line.get("part")), **{k: v for k, v in line.items() if k != "part"}}
+                    {
+                        "partId": self.world.part(line.get("part")),
+                        **{k: v for k, v in line.items() if k != "part"},
+                    }
                     for line in value
                 ]
             elif key == "maintenanceType":
-                turned["maintenanceTypeId"] = {"CORRECTIVE": 1, "PREVENTIVE": 2}.get(str(value).upper(), value)
+                turned["maintenanceTypeId"] = {"CORRECTIVE": 1, "PREVENTIVE": 2}.get(
+                    str(value).upper(), value
+                )
             elif key == "failureCode":
                 turned["failureCodeId"] = 1
             else:
@@ -283,12 +298,16 @@ class _Run:
             self._compare("The state", wanted, str(found.state))
             if found.state == "incident" and wanted != "incident":
                 incident = session.scalars(select(Incident).where(Incident.instance_id == found.id)).first()
-                self.result.failures.append(f"Incident at {incident.element_name}: {incident.message}" if incident else "")
+                self.result.failures.append(
+                    f"Incident at {incident.element_name}: {incident.message}" if incident else ""
+                )
 
     def _expect_status(self, wanted: str) -> None:
         with self.world.sessions() as session:
             instance = self._instance(session)
-            model = SparePartsRequest if instance.subject_type == "spare_parts_request" else MaintenanceRequest
+            model: Any = MaintenanceRequest
+            if instance.subject_type == "spare_parts_request":
+                model = SparePartsRequest
             self._compare("The status", wanted, str(session.get_one(model, instance.subject_id).status))
 
     def _expect_open(self, wanted: list[str]) -> None:
@@ -324,16 +343,19 @@ class _Run:
             told = {self.world.name_of(user_id) for user_id in session.scalars(select(Notification.user_id))}
         missing = [name for name in wanted if name not in told]
         if missing:
-            self.result.failures.append(f"{_list(missing)} should have been told, but only {_list(told)} were.")
+            self.result.failures.append(
+                f"{_list(missing)} should have been told, but only {_list(told)} were."
+            )
 
     def _expect_machine(self, wanted: str) -> None:
-        from app.domain.machines import Machine
-
         with self.world.sessions() as session:
             self._compare("The machine", wanted, str(session.get_one(Machine, self.world.machine_id).status))
 
     def _expect_related(self, wanted: dict[str, str]) -> None:
-        models: dict[str, Any] = {"maintenance_request": MaintenanceRequest, "parts_approval": SparePartsRequest}
+        models: dict[str, Any] = {
+            "maintenance_request": MaintenanceRequest,
+            "parts_approval": SparePartsRequest,
+        }
         with self.world.sessions() as session:
             for key, status in wanted.items():
                 if key not in models:
@@ -366,7 +388,11 @@ def _rows(
     for key, rows in named.items():
         by_number = {str(row.get("part")): row for row in rows}
         turned[key] = [
-            {name: value for name, value in by_number.get(str(row.get("partNumber")), {}).items() if name != "part"}
+            {
+                name: value
+                for name, value in by_number.get(str(row.get("partNumber")), {}).items()
+                if name != "part"
+            }
             for row in shown.get(key) or []
         ]
     return turned

@@ -28,6 +28,7 @@ from app.processes.scenarios.reading import ScenarioError
 
 # A Monday morning in winter: no daylight saving within reach.
 BEGINNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+NOBODYS = "-"  # the hash of no password: nobody signs in here
 PEOPLE = {
     "supervisor": Role.SUPERVISOR,
     "technician": Role.MAINTENANCE_TECH,
@@ -56,7 +57,9 @@ class World:
         try:
             return self.actors[name]
         except (KeyError, TypeError):
-            raise ScenarioError(f"There is nobody called {name}; there are {', '.join(self.actors)}.") from None
+            raise ScenarioError(
+                f"There is nobody called {name}; there are {', '.join(self.actors)}."
+            ) from None
 
     def name_of(self, user_id: int | None) -> str:
         return next((name for name, actor in self.actors.items() if actor.user_id == user_id), "nobody")
@@ -89,7 +92,11 @@ class World:
         for name, role in PEOPLE.items():
             home = department.id if role == Role.SUPERVISOR else None
             user = User(
-                email=f"{name}@scenario.example", name=name, role=role, password_hash="!", department_id=home
+                email=f"{name}@scenario.example",
+                name=name,
+                role=role,
+                password_hash=NOBODYS,
+                department_id=home,
             )
             session.add(user)
             session.flush()
@@ -101,7 +108,9 @@ class World:
         given = self.given.get("machine") or {}
         criticality = str(given.get("criticality", Criticality.MEDIUM))
         if criticality not in list(Criticality):
-            raise ScenarioError(f"A machine's criticality is one of {', '.join(Criticality)}, not {criticality}.")
+            raise ScenarioError(
+                f"A machine's criticality is one of {', '.join(Criticality)}, not {criticality}."
+            )
         machine = Machine(
             name=str(given.get("name", "Press 1")),
             qr_code="SCENARIO-1",
