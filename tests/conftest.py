@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Generator, Iterator, Mapping
@@ -20,9 +21,11 @@ from tests.support import servers
 if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
+    from playwright.sync_api import Browser, Page
 
     from app.engine.core import ProcessEngine
     from app.engine.models import Job
+    from tests.support.site import Site
 
 # A Monday morning on which nothing special happens.
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -53,10 +56,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that use a server are marked so that they can be left out: ``-m "not services"``."""
+    """Mark the tests that use a server or a browser: ``-m "not services and not browser"``."""
     for item in items:
-        if SERVICES & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if SERVICES & fixtures:
             item.add_marker(pytest.mark.services)
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -151,6 +157,65 @@ def session(database: sa.Engine) -> Iterator[Session]:
     """A session on that database."""
     with Session(database, expire_on_commit=False) as session:
         yield session
+
+
+# -- the whole product in a browser ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a demonstration factory, made once for all parallel processes; tests use copies."""
+    from tests.support import site
+
+    basis = tmp_path_factory.getbasetemp()
+    shared = basis.parent if os.environ.get("PYTEST_XDIST_WORKER") else basis
+    folder = shared / "demonstration"
+    with (shared / "demonstration.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            folder.mkdir(exist_ok=True)
+            site.build_demonstration(folder)
+            (folder / "made").touch()
+    return folder
+
+
+@pytest.fixture
+def demo_site(demonstration: Path, tmp_path: Path) -> Iterator[Site]:
+    """A demonstration factory of this test's own, served as ``make run`` does."""
+    from tests.support import site
+
+    with site.serve(site.copy(demonstration, tmp_path / "site")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, started when the first test asks for it."""
+    from tests.support.browser import chromium
+
+    try:
+        with chromium() as browser:
+            yield browser
+    except servers.MissingProgram as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def page(browser: Browser, demo_site: Site) -> Iterator[Page]:
+    """A window on the demonstration; the test fails if a page writes an error to its console."""
+    from tests.support.browser import window
+
+    with window(browser, demo_site.url) as page:
+        yield page
+
+
+@pytest.fixture
+def phone(browser: Browser, demo_site: Site) -> Iterator[Page]:
+    """The same on a phone."""
+    from tests.support.browser import window
+
+    with window(browser, demo_site.url, phone=True) as page:
+        yield page
 
 
 # -- engine and jobs -------------------------------------------------------------------------------
@@ -256,7 +321,12 @@ def manual_clock() -> Iterator[clock.ManualClock]:
 def pytest_report_header() -> list[str]:
     """Say which of the optional programs this run has."""
     lines: list[str] = []
-    for names, package in ((("mariadbd", "mysqld"), "mariadb-server"), (("redis-server",), "redis-server")):
+    programs = {
+        "mariadb-server": ("mariadbd", "mysqld"),
+        "redis-server": ("redis-server",),
+        "chromium": ("chromium",),
+    }
+    for package, names in programs.items():
         try:
             lines.append(f"{names[0]}: {servers.find(*names, package=package)}")
         except servers.MissingProgram as missing:

@@ -56,7 +56,9 @@ def free_port() -> int:
 class Server:
     """A running server process, its port, and what it wrote."""
 
-    def __init__(self, command: list[str], *, port: int, log: Path) -> None:
+    def __init__(
+        self, command: list[str], *, port: int, log: Path, environment: dict[str, str] | None = None
+    ) -> None:
         self.port = port
         self._log = log
         with log.open("wb") as output:
@@ -67,6 +69,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the test run, which then stops us in order
                 preexec_fn=_die_with_parent,
+                env=environment,
             )
 
     @property

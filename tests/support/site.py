@@ -1,0 +1,73 @@
+"""The whole product as its users run it: the ``millwright`` command in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.servers import Server, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "app.cli"]
+
+
+class Site(Server):
+    """A running site."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def environment(data: Path, **settings: str) -> dict[str, str]:
+    """What a site with its data in ``data`` is started with."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MILLWRIGHT_")}
+    return {**inherited, "MILLWRIGHT_DATA": str(data), "PYTHONPATH": str(ROOT), **settings}
+
+
+def command(*arguments: str, data: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run ``millwright`` with these arguments to its end; the result has its output."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=environment(data, **settings),
+        cwd=data,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def build_demonstration(data: Path) -> None:
+    """A demonstration factory in the folder ``data``, as ``make run`` makes it."""
+    made = command("setup", "--demo", data=data)
+    if made.returncode:
+        raise RuntimeError(f"the demonstration was not made:\n{made.stdout}{made.stderr}")
+
+
+@contextmanager
+def serve(data: Path, **settings: str) -> Iterator[Site]:
+    """Serve the site whose data is in the folder ``data``, until the block ends."""
+    port = free_port()
+    site = Site(
+        [*COMMAND, "run", "--demo", "--port", str(port)],
+        port=port,
+        log=data / "site.log",
+        environment=environment(data, **settings),
+    )
+    try:
+        site.wait_until(lambda: urllib.request.urlopen(f"{site.url}/healthz", timeout=5).close(), (OSError,))  # noqa: S310
+        yield site
+    finally:
+        site.stop()
+
+
+def copy(original: Path, into: Path) -> Path:
+    """A copy of a site that is not running, for one test."""
+    return Path(shutil.copytree(original, into, ignore=shutil.ignore_patterns("*.log")))
