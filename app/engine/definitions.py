@@ -50,7 +50,7 @@ class Definition:
             found.update(mapping.name for mapping in element.outputs)
             found.add(element.attributes.get("resultVariable", ""))
         for form in self.forms.values():
-            found.update(field.key for field in form.fields if field.key)
+            found.update(field.variable for field in form.fields)
         return frozenset(found - {""})
 
     def element(self, element_id: str) -> Element:

@@ -14,7 +14,7 @@ from app.engine import projection
 from app.engine.actors import Actor, Identity
 from app.engine.diagram import Element
 from app.engine.execution import Execution, lock
-from app.engine.forms import FormSchema, TaskForm, build_form
+from app.engine.forms import TaskForm, build_form, load_schema, put
 from app.engine.models import (
     HistoryKind,
     InstanceState,
@@ -311,34 +311,26 @@ def start_form(
     )
 
 
-EMPTY_FORM = {"type": "default", "components": []}
+EMPTY_FORM = load_schema({"type": "default", "components": []})
 
 
 def _form(
     execution: Execution, element: Element, submission: Mapping[str, Any], outcome: str | None
 ) -> TaskForm:
-    schema = execution.definition.form(element.form) if element.form else _empty_schema()
-    names = {name for _, expression in schema.expressions() for name in _names(execution, expression)}
+    schema = execution.definition.form(element.form) if element.form else EMPTY_FORM
+    feel = execution.engine.feel
+    names = {name for _, expression in schema.expressions() for name in feel.names(expression)}
+    names |= schema.option_keys
     prefilled = execution.mapped(element.inputs)
-    data = {**execution.context({field.key for field in schema.fields if field.key}), **prefilled}
+    data = {**execution.context({field.variable for field in schema.fields}), **prefilled}
     return build_form(
         schema,
-        feel=execution.engine.feel,
+        feel=feel,
         context={**execution.context(names), **prefilled, "outcome": outcome},
         data={**data, **submission.get("data", {})},
         options=execution.engine.options(execution.session),
         **{key: value for key, value in submission.items() if key != "data"},
     )
-
-
-def _names(execution: Execution, expression: str) -> frozenset[str]:
-    return execution.engine.feel.names(expression)
-
-
-def _empty_schema() -> FormSchema:
-    from app.engine.forms import load_schema
-
-    return load_schema(EMPTY_FORM)
 
 
 def submit(
@@ -368,8 +360,8 @@ def submit(
         raise InvalidSubmission(form)
     values = form.values()
     if store_uploads is not None:
-        for key, files in form.uploads.items():
-            values[key] = store_uploads(key, files)
+        for path, files in form.uploads.items():
+            put(values, path, store_uploads(path, files))
     return _complete(execution, task, token, element, values, chosen, acted_for)
 
 
