@@ -32,7 +32,8 @@ const READABLE = 0.62;
 
 function mark(canvas: Canvas, registry: Registry, tokens: Tokens): void {
   const known = (id: string): boolean => registry.get(id) !== undefined;
-  for (const id of [...tokens.elements, ...tokens.flows].filter(known)) canvas.addMarker(id, "millwright-done");
+  const past = tokens.elements.filter((id) => !tokens.here.includes(id));
+  for (const id of [...past, ...tokens.flows].filter(known)) canvas.addMarker(id, "millwright-done");
   for (const id of tokens.here.filter(known)) {
     canvas.addMarker(id, tokens.failed ? "millwright-incident" : "millwright-here");
   }

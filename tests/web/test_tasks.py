@@ -9,11 +9,13 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from app import clock
 from app.database import unit_of_work
 from app.domain import attachments, people
 from app.domain.machines import Machine, MachineStatus
 from app.domain.requests import MaintenanceRequest, RequestStatus
 from app.engine.models import TaskComment, UserTask
+from tests import factories
 from tests.web.conftest import Factory, SignIn
 
 
@@ -129,13 +131,16 @@ def test_the_second_of_two_is_told_who_was_first_and_keeps_what_they_typed(
     done = first.post(f"/tasks/{working.id}", data=work_done(_outcome="complete", **_type(factory)))
     assert done.status_code == 302
 
-    late = second.post(
-        f"/tasks/{working.id}", data=work_done(**{"steps.0.description": "Polished the <rod>."})
-    )
+    answers = {"steps.0.description": "Polished the <rod>.", **_type(factory, "Corrective")}
+    late = second.post(f"/tasks/{working.id}", data=work_done(**answers))
     assert late.status_code == 409
     assert "Already done by Tomasz Wolski." in late.text
     assert "Polished the &lt;rod&gt;." in late.text
     assert "What you typed was not sent." in late.text
+    typed = late.text.split("What you typed")[2]
+    assert re.search(r"What was done \(1\)</dt>\s*<dd[^>]*>Polished the", typed)
+    assert re.search(r"Type of maintenance</dt>\s*<dd[^>]*>Corrective", typed)
+    assert "Work steps" not in typed.split("</form>")[0]
 
     said = re.search(r'name="body"\s+value="([^"]*)"', late.text)
     assert said and "Polished the" in said.group(1)
@@ -144,11 +149,10 @@ def test_the_second_of_two_is_told_who_was_first_and_keeps_what_they_typed(
     assert factory.session.query(TaskComment).one().body == "Polished the rod."
 
 
-def _type(factory: Factory) -> dict[str, str]:
-    from tests import factories
-
+def _type(factory: Factory, name: str = "Emergency") -> dict[str, str]:
+    """The answer to the field for the type of maintenance: a new one."""
     with unit_of_work(factory.session) as session:
-        return {"maintenanceTypeId": str(factories.make_maintenance_type(session).id)}
+        return {"maintenanceTypeId": str(factories.make_maintenance_type(session, name=name).id)}
 
 
 def test_rows_are_added_and_removed_without_sending_the_form(
@@ -216,8 +220,6 @@ def test_a_substitute_does_the_task_and_history_says_for_whom(
     factory: Factory, accepting: UserTask, sign_in: SignIn
 ) -> None:
     sign_in(factory.technician).post(f"/tasks/{accepting.id}/claim")
-    from app import clock
-
     today = clock.now().date()
     with unit_of_work(factory.session) as session:
         people.set_substitute(session, factory.technician, factory.other_technician.id, today, today, None)
