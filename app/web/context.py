@@ -79,19 +79,8 @@ def request_files(session: Session, request: MaintenanceRequest) -> list[Attachm
 
 def open_tasks(session: Session, instance_id: int) -> list[UserTask]:
     """The user tasks at which an instance stands, oldest first."""
-    query = select_open().where(UserTask.instance_id == instance_id)
+    query = sa.select(UserTask).where(UserTask.instance_id == instance_id, UserTask.state == TaskState.OPEN)
     return list(session.scalars(query.order_by(UserTask.id)))
-
-
-def open_tasks_about_machine(session: Session, machine_id: int) -> list[UserTask]:
-    """The user tasks that are open for a machine, most urgent first."""
-    query = select_open().where(UserTask.machine_id == machine_id)
-    return list(session.scalars(query.order_by(UserTask.urgency, UserTask.id)))
-
-
-def select_open() -> sa.Select[UserTask]:
-    """Open user tasks."""
-    return sa.select(UserTask).where(UserTask.state == TaskState.OPEN)
 
 
 def happened(engine: ProcessEngine, session: Session, instance: ProcessInstance) -> list[story.Event]:

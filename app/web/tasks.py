@@ -162,14 +162,13 @@ def _render_closed(task: UserTask, typed: list[tuple[str, str]] | None = None) -
 
 def _surroundings(task: UserTask) -> dict[str, Any]:
     session = db.session()
+    instance = instances.get(session, task.instance_id)
     return {
-        "about": context.about(session, task.subject_type, task.subject_id),
-        "instance": instances.get(session, task.instance_id),
-        "events": story.newest_first(
-            context.happened(engine(), session, instances.get(session, task.instance_id))
-        ),
-        "comments": user_tasks.comments(session, task.instance_id),
-        "standing": context.open_tasks(session, task.instance_id),
+        "about": context.about(session, task.subject_type, task.subject_id, task.machine_id),
+        "instance": instance,
+        "events": story.newest_first(context.happened(engine(), session, instance)),
+        "comments": user_tasks.comments(session, instance.id),
+        "standing": context.open_tasks(session, instance.id),
     }
 
 
