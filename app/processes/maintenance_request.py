@@ -14,12 +14,17 @@ from sqlalchemy.orm import Session
 from app.domain import downtime, numbering, parts_requests, requests, work
 from app.domain.machines import MachineStatus
 from app.domain.parts_requests import SparePartsRequest
+from app.domain.people import Role
 from app.domain.requests import MaintenanceRequest, RequestStatus
 from app.domain.spare_parts_requests import OPEN_STATUSES as OPEN_PARTS
+from app.engine.actors import Actor
 from app.engine.bindings import Fact, ProcessBinding, StartContext, StatusContext, Subject, SubjectSummary
 from app.engine.services import Input, Output, ServiceContext, service_task
 from app.errors import BusinessError
 from app.processes import facts
+
+# Who may cancel a request at any time.
+OVERSEERS = (Role.ADMIN, Role.MAINTENANCE_MANAGER)
 
 # -- the subject -------------------------------------------------------------------------------
 
@@ -173,11 +178,21 @@ def hand_back(ctx: ServiceContext, reason: str | None = None) -> dict[str, Any]:
     "requests.cancel",
     title="Cancel a maintenance request",
     inputs={"reason": Input("string", "Why it is cancelled", required=False)},
-    errors={"REASON_MISSING": "No reason is given", "WRONG_STATUS": "The request is completed"},
+    errors={
+        "NOT_ALLOWED": "Neither overseer, nor reporter of a pending request",
+        "REASON_MISSING": "No reason is given",
+        "WRONG_STATUS": "The request is completed",
+    },
 )
 def cancel(ctx: ServiceContext, reason: str | None = None) -> dict[str, Any]:
-    """Call it off: work is closed and downtime ends."""
-    requests.cancel(ctx.session, _request(ctx), ctx.actor.user_id, reason or "")
+    """Call it off: work is closed and downtime ends. Those who oversee maintenance may at any time,
+    the reporter until somebody has accepted the request."""
+    request, by = _request(ctx), ctx.actor.user_id
+    withdraws = by == request.reporter_id and request.status == RequestStatus.PENDING
+    if by is not None and ctx.actor.role not in OVERSEERS and not withdraws:
+        message = f"{request.business_key} can only be cancelled by the maintenance manager now."
+        raise BusinessError("NOT_ALLOWED", message)
+    requests.cancel(ctx.session, request, by, reason or "")
     return {}
 
 
@@ -199,6 +214,12 @@ def complete(ctx: ServiceContext) -> dict[str, Any]:
 def parts_settled(ctx: ServiceContext, partsRequestKey: str | None = None) -> dict[str, Any]:  # noqa: N803
     """Tell how many parts requests of this maintenance request something is still to be done about."""
     return {"open": len(parts_requests.outstanding(ctx.session, ctx.subject_id))}
+
+
+def _has_taken_over(actor: Actor, request: MaintenanceRequest) -> bool:
+    """Whether a technician acts who is not in charge, and does not just stand in for who is."""
+    in_charge = request.assigned_technician_id
+    return actor.role == Role.MAINTENANCE_TECH and in_charge not in {one.user_id for one in actor.identities}
 
 
 @service_task(
@@ -225,11 +246,16 @@ def record_work(
     maintenanceTypeId: Any = None,  # noqa: N803
     photos: list[int] | None = None,
 ) -> dict[str, Any]:
-    """Add work steps to the work order; cause, remedy and type replace what was there."""
+    """Add work steps to the work order; cause, remedy and type replace what was there. A technician
+    to whom the work was handed over is in charge from now on."""
+    job = _work(ctx)
+    by = ctx.actor.user_id
+    if by is not None and _has_taken_over(ctx.actor, job.request):
+        requests.assign(ctx.session, job.request, by, by)
     done = work.record(
         ctx.session,
-        _work(ctx),
-        ctx.actor.user_id,
+        job,
+        by,
         steps=steps or (),
         cause=cause,
         remedy=remedy,
