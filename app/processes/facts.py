@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app.domain.machines import Machine
@@ -37,18 +36,18 @@ PERSON_FIELDS = {"id": "number", "name": "string", "role": "string", "department
 
 
 def load_request(session: Session, request_id: int) -> MaintenanceRequest:
-    """The request with what its facts need, in one statement."""
-    return session.scalars(
-        select(MaintenanceRequest)
-        .where(MaintenanceRequest.id == request_id)
-        .options(
+    """The request with what its facts need: one statement, and none where the session has it already."""
+    return session.get_one(
+        MaintenanceRequest,
+        request_id,
+        options=[
             joinedload(MaintenanceRequest.machine).joinedload(Machine.department),
             joinedload(MaintenanceRequest.reporter),
             joinedload(MaintenanceRequest.assigned_technician),
             joinedload(MaintenanceRequest.failure_code),
             joinedload(MaintenanceRequest.work),
-        )
-    ).one()
+        ],
+    )
 
 
 def request_facts(request: MaintenanceRequest) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.domain import issuing, parts_requests
@@ -83,10 +82,11 @@ PARTS_REQUEST_FIELDS = {
 
 
 def _load(session: Session, subject_id: int) -> SparePartsRequest:
-    return session.scalars(
-        select(SparePartsRequest)
-        .where(SparePartsRequest.id == subject_id)
-        .options(
+    """The parts request with what its facts need; no statement where the session has it already."""
+    return session.get_one(
+        SparePartsRequest,
+        subject_id,
+        options=[
             joinedload(SparePartsRequest.maintenance_request)
             .joinedload(MaintenanceRequest.machine)
             .joinedload(Machine.department),
@@ -95,8 +95,8 @@ def _load(session: Session, subject_id: int) -> SparePartsRequest:
             .joinedload(SparePartsRequestLine.part)
             .selectinload(SparePart.stock),
             selectinload(SparePartsRequest.lines).selectinload(SparePartsRequestLine.reservations),
-        )
-    ).one()
+        ],
+    )
 
 
 def _line_facts(line: SparePartsRequestLine) -> dict[str, Any]:
