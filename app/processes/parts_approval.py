@@ -6,11 +6,12 @@ its table ``approval_policy``. Here is what its service tasks do and which facts
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.domain import issuing, parts_requests
+from app.domain import issuing, parts_requests, settings
 from app.domain.machines import Machine
 from app.domain.parts import SparePart
 from app.domain.parts_requests import SparePartsRequest
@@ -67,6 +68,7 @@ LINE_FIELDS = {
     "open": "number",
     "unitPrice": "number",
     "lineCost": "number",
+    "lineCostText": "string",
     "stock": "number",
     "available": "number",
     "reason": "string",
@@ -76,6 +78,7 @@ PARTS_REQUEST_FIELDS = {
     "businessKey": "string",
     "status": "string",
     "totalCost": "number",
+    "totalCostText": "string",
     "groups": ["string"],
     "lines": [LINE_FIELDS],
 }
@@ -99,8 +102,14 @@ def _load(session: Session, subject_id: int) -> SparePartsRequest:
     )
 
 
-def _line_facts(line: SparePartsRequestLine) -> dict[str, Any]:
+def _amount(value: Decimal, currency: str) -> str:
+    """Money as people read it."""
+    return f"{value:,.2f} {currency}"
+
+
+def _line_facts(line: SparePartsRequestLine, currency: str) -> dict[str, Any]:
     wanted = line.quantity_requested if line.quantity_approved is None else line.quantity_approved
+    cost = line.unit_price * wanted
     return {
         "id": line.id,
         "partId": line.spare_part_id,
@@ -112,7 +121,8 @@ def _line_facts(line: SparePartsRequestLine) -> dict[str, Any]:
         "issued": line.quantity_issued,
         "open": line.quantity_open,
         "unitPrice": line.unit_price,
-        "lineCost": line.unit_price * wanted,
+        "lineCost": cost,
+        "lineCostText": _amount(cost, currency),
         "stock": line.part.quantity,
         # What can be issued for this line: what is promised to nobody, and what is promised to it.
         "available": line.part.free + line.quantity_reserved,
@@ -121,14 +131,16 @@ def _line_facts(line: SparePartsRequestLine) -> dict[str, Any]:
 
 
 def _parts_request_facts(session: Session, subject_id: int) -> dict[str, Any]:
-    found = _load(session, subject_id)
+    found, currency = _load(session, subject_id), settings.site(session).currency
+    total = parts_requests.total_cost(found)
     return {
         "id": found.id,
         "businessKey": found.business_key,
         "status": found.status,
-        "totalCost": parts_requests.total_cost(found),
+        "totalCost": total,
+        "totalCostText": _amount(total, currency),
         "groups": sorted({line.part.group_name for line in found.lines}),
-        "lines": [_line_facts(line) for line in found.lines],
+        "lines": [_line_facts(line, currency) for line in found.lines],
     }
 
 
