@@ -20,10 +20,12 @@ from app.engine import jobs
 from app.engine.actors import SYSTEM, Actor
 from app.engine.models import OPEN_STATES, HistoryKind, InstanceState, Job, ProcessInstance
 from app.engine.specs import Message
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, Forbidden, NotFound
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
+    from app.engine.diagram import Element
+    from app.engine.execution import Execution
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +80,11 @@ def deliver(
 ) -> ProcessInstance:
     """Deliver a message now, in the current transaction.
 
-    Raises :class:`NotFound` where no open instance has that business key, and :class:`Conflict`
-    where the instance is suspended or does not wait for the message.
+    A person may send a message only where the diagram says so (``millwright:allowed`` of the event
+    that waits for it); other instances and the system always may.
+
+    Raises :class:`NotFound` where no open instance has that business key, :class:`Conflict` where
+    the instance is suspended or does not wait for the message, and :class:`Forbidden`.
     """
     from app.engine.execution import Execution, lock
 
@@ -94,6 +99,8 @@ def deliver(
     if instance.state == InstanceState.SUSPENDED:
         raise Conflict(f"{to} is suspended.")
     execution = Execution.resume(engine, session, instance, actor)
+    if not _allowed(execution, name):
+        raise Forbidden(f"{to} does not take the message {name} from you.")
     event = BpmnEvent(Message(name), payload=dict(payload))
     if execution.workflow.event_manager.catch(event, internal=False) == 0:
         raise Conflict(f"{to} does not wait for the message {name}.")
@@ -102,3 +109,29 @@ def deliver(
     execution.advance()
     execution.save()
     return instance
+
+
+def may_send(
+    engine: ProcessEngine, session: Session, instance: ProcessInstance, name: str, actor: Actor
+) -> bool:
+    """Whether an instance waits for a message that this actor may send it, for pages to offer it."""
+    from app.engine.execution import Execution
+
+    if instance.state not in (InstanceState.RUNNING, InstanceState.INCIDENT):
+        return False
+    execution = Execution.resume(engine, session, instance, actor)
+    return bool(_waiting(execution, name)) and _allowed(execution, name)
+
+
+def _waiting(execution: Execution, name: str) -> list[Element]:
+    """The elements that wait for a message now."""
+    event = BpmnEvent(Message(name))
+    tasks = execution.workflow.event_manager.tasks.values()
+    return [execution.element_of(task) for task in tasks if task.task_spec.catches(task, event)]
+
+
+def _allowed(execution: Execution, name: str) -> bool:
+    """Whether whoever acts may send the message, by every element that waits for it."""
+    if execution.actor.user_id is None:
+        return True
+    return all(execution.attribute(element, "allowed") is True for element in _waiting(execution, name))

@@ -88,7 +88,7 @@ def cancel(request_id: int) -> ResponseReturnValue:
     found, actor = _visible(request_id), current_actor()
     reason = request.form.get("reason", "").strip()
     if not may_cancel(found, actor):
-        raise Forbidden("Only the maintenance manager can cancel a request that has been accepted.")
+        raise Forbidden("You cannot cancel this request.")
     if not reason:
         return _render(found, cancel_problem="Say why the request is cancelled."), 422
     business_key = found.business_key
@@ -103,12 +103,10 @@ def cancel(request_id: int) -> ResponseReturnValue:
 
 
 def may_cancel(found: MaintenanceRequest, actor: Actor) -> bool:
-    """The reporter until somebody accepts it, those who oversee maintenance until it ends."""
-    if not found.is_open:
-        return False
-    if actor.role in access.OVERSEES:
-        return True
-    return found.status == RequestStatus.PENDING and found.reporter_id == actor.user_id
+    """Whether the request's diagram takes that message from this person now."""
+    session = db.session()
+    instance = instances.of_subject(session, SUBJECT, found.id)
+    return instance is not None and messages.may_send(engine(), session, instance, CANCEL, actor)
 
 
 def _visible(request_id: int) -> MaintenanceRequest:

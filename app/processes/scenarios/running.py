@@ -231,7 +231,7 @@ class _Run:
                 str(given.get("name")),
                 str(given.get("to") or self.business_key),
                 given.get("payload") or {},
-                self.world.actor(given.get("by", "manager")),
+                self.world.actor(given["by"]) if "by" in given else SYSTEM,
             )
         self._settle()
 
