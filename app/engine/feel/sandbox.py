@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import ctypes
 import os
 import threading
 import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 from py_mini_racer import JSEvalException, JSOOMException, JSTimeoutException, MiniRacer
 
@@ -17,6 +22,8 @@ from app.errors import MillwrightError
 
 BUNDLE = Path(__file__).parent / "bundle" / "feel.js"
 DRAIN_SECONDS = 5.0
+
+Answer = TypeVar("Answer")
 
 
 class FeelNotBuilt(MillwrightError):
@@ -52,6 +59,9 @@ class Sandbox:
         :raises FeelMemory: it needed too much memory
         :raises FeelError: it failed otherwise
         """
+        return _outside_event_loops(self._run, script)
+
+    def _run(self, script: str) -> str:
         with self._lock:
             racer = self._racer = self._racer or self._start()
             try:
@@ -70,6 +80,9 @@ class Sandbox:
 
     def close(self) -> None:
         """Give V8's memory back; the next call starts anew."""
+        _outside_event_loops(self._close)
+
+    def _close(self) -> None:
         with self._lock:
             self._stop()
 
@@ -96,12 +109,29 @@ class Sandbox:
             self._racer = None
 
 
+def _outside_event_loops(function: Callable[..., Answer], *arguments: Any) -> Answer:
+    """Call a function where MiniRacer may wait: it refuses to in a thread that runs an asyncio loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return function(*arguments)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(function, *arguments).result()
+
+
 _sandboxes: weakref.WeakSet[Sandbox] = weakref.WeakSet()
 
 
 def _forget_parents_v8() -> None:
     for sandbox in _sandboxes:
         sandbox._after_fork()
+
+
+@atexit.register
+def _close_all() -> None:
+    """V8's threads must not keep a process from ending."""
+    for sandbox in list(_sandboxes):
+        sandbox.close()
 
 
 os.register_at_fork(after_in_child=_forget_parents_v8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -338,3 +339,10 @@ def test_a_forked_child_has_an_interpreter_of_its_own(feel: Feel) -> None:
         threading.Event().wait(0.01)
     assert done == (child, 0)
     assert feel.evaluate("1 + 2") == 3
+
+
+def test_an_expression_is_evaluated_inside_an_event_loop_too(feel: Feel) -> None:
+    async def evaluate() -> object:
+        return feel.evaluate("a + 1", {"a": 1})
+
+    assert asyncio.run(evaluate()) == 2
