@@ -1,0 +1,58 @@
+"""The guides name what there is: no more, no less."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from app.engine import diagram
+from app.engine.core import ProcessEngine
+from app.processes.scenarios import read_scenarios, run_scenarios
+from app.processes.scenarios.reading import STEPS
+from app.processes.shipped import ROOT, WORKFLOWS, read_folder
+
+GUIDE = (ROOT / "docs" / "process-owners-guide.md").read_text(encoding="utf-8")
+CODE = set(re.findall(r"`([^`\n]+)`", GUIDE))
+
+
+def test_the_guide_names_every_service_and_no_other(engine: ProcessEngine) -> None:
+    named = {word for word in CODE if re.fullmatch(r"[a-z]+\.[a-z_]+", word)} - {"scenarios.yaml"}
+    assert named == set(engine.services.tasks)
+
+
+def test_the_guide_names_every_attribute() -> None:
+    schema = json.loads((Path(diagram.__file__).parent / "schema" / "millwright.json").read_text())
+    attributes = {
+        attribute["name"]
+        for kind in schema["types"]
+        if "extends" in kind
+        for attribute in kind["properties"]
+    }
+    assert attributes - CODE == set()
+
+
+def test_the_guide_names_every_fact(engine: ProcessEngine) -> None:
+    facts = {name for binding in engine.bindings.processes.values() for name in binding.facts}
+    assert facts - CODE == set()
+
+
+def test_the_guide_names_every_choice_of_forms_and_kind_of_step(engine: ProcessEngine) -> None:
+    assert set(engine.bindings.options) - CODE == set()
+    assert set(STEPS) - CODE == set()
+
+
+def test_the_scenario_in_the_guide_runs(engine: ProcessEngine) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+    (scenario,) = read_scenarios(text.encode())
+    (result,) = run_scenarios(engine, read_folder(WORKFLOWS / "parts_approval"), [scenario])
+    assert result.failures == []
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")) + [ROOT / "README.md"], ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
