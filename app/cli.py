@@ -189,8 +189,11 @@ def deploy(folders: tuple[Path, ...], note: str) -> None:
 
     with runtime.site() as site, site.session() as session:
         for folder in folders:
-            with unit_of_work(session):
-                deployment = processes.deploy_folder(site.engine, session, folder, note=note)
+            try:
+                with unit_of_work(session):
+                    deployment = processes.deploy_folder(site.engine, session, folder, note=note)
+            except MillwrightError as error:
+                raise click.ClickException(f"{folder}: {error}") from error
             click.echo(f"{folder}: {deployment.name}, version {deployment.version}")
 
 

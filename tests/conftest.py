@@ -222,26 +222,27 @@ def phone(browser: Browser, demo_site: Site) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def _factory_engine() -> ProcessEngine:
+def factory_engine() -> ProcessEngine:
+    """An engine whose FEEL stays warm; it keeps no definitions."""
     from app.processes import build_engine
 
     return build_engine()
 
 
 @pytest.fixture
-def engine(_factory_engine: ProcessEngine) -> ProcessEngine:
+def engine(factory_engine: ProcessEngine) -> ProcessEngine:
     """The engine of the factory. Its FEEL is kept from test to test; deployments are the test's own."""
     from app.engine.core import ProcessEngine
 
-    shared = _factory_engine
+    shared = factory_engine
     return ProcessEngine(services=shared.services, bindings=shared.bindings, feel=shared.feel)
 
 
 @pytest.fixture(scope="session")
-def deployed_sqlite(tmp_path_factory: pytest.TempPathFactory, engine: ProcessEngine) -> Path:
+def deployed_sqlite(tmp_path_factory: pytest.TempPathFactory, factory_engine: ProcessEngine) -> Path:
     """An SQLite file with all tables and the processes that ship; tests work on copies."""
     path = tmp_path_factory.mktemp("deployed") / "deployed.db"
-    _deploy(engine, f"sqlite:///{path}")
+    _deploy(factory_engine, f"sqlite:///{path}")
     return path
 
 
