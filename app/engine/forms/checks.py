@@ -11,7 +11,7 @@ from typing import Any
 
 from app import clock
 from app.engine.forms import patterns, wording
-from app.engine.forms.formulas import Feel, shown
+from app.engine.forms.formulas import FAILED, Feel, shown
 from app.engine.forms.schema import Component, Formula
 
 MAXIMUM_FILES = 10
@@ -22,19 +22,31 @@ _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,28}[0-9]\Z", re.ASCII)
 Value = Callable[[Formula], Any]
 
 
+class _Untold(Exception):
+    """Whether an answer keeps a rule cannot be told: then it is refused."""
+
+
 def problems(
     component: Component, label: str, answer: Any, files: list[Any], value: Value, feel: Feel
 ) -> list[str]:
     """All that is wrong with an answer that could be read. ``value`` evaluates an expression."""
     missing = answer is None or answer is False or answer in ("", [])
-    if missing and not files:
-        return [wording.missing(component, label)] if _required(component, value) else []
-    return list(_problems(component, label, answer, files, value, feel))
+    try:
+        if missing and not files:
+            return [wording.missing(component, label)] if _required(component, value) else []
+        return list(_problems(component, label, answer, files, value, feel))
+    except _Untold:
+        return [f"{wording.start(label)} could not be checked. Try again."]
 
 
 def _required(component: Component, value: Value) -> bool:
     rules = component.rules
-    return rules.required or (rules.required_if is not None and value(rules.required_if) is True)
+    if rules.required or rules.required_if is None:
+        return rules.required
+    found = value(rules.required_if)
+    if found is FAILED:
+        raise _Untold
+    return found is True
 
 
 def _problems(
@@ -52,7 +64,7 @@ def _problems(
 
 def _text(component: Component, label: str, text: str, value: Value, feel: Feel) -> Iterator[str]:
     rules, said = component.rules, wording.start(label)
-    shortest, longest = limit(rules.min_length, value), limit(rules.max_length, value)
+    shortest, longest = _limit(rules.min_length, value), _limit(rules.max_length, value)
     if shortest is not None and len(text) < shortest:
         yield wording.too_short(label, int(shortest))
     if longest is not None and len(text) > longest:
@@ -71,23 +83,27 @@ def _text(component: Component, label: str, text: str, value: Value, feel: Feel)
 
 def _number(component: Component, label: str, answer: int | float | str, value: Value) -> Iterator[str]:
     number, said = Decimal(str(answer)), wording.start(label)
-    lowest, highest = limit(component.rules.minimum, value), limit(component.rules.maximum, value)
+    lowest, highest = _limit(component.rules.minimum, value), _limit(component.rules.maximum, value)
     if lowest is not None and number < lowest:
         yield f"{said} must be at least {_written(lowest)}."
     if highest is not None and number > highest:
         yield f"{said} must be at most {_written(highest)}."
 
 
-def limit(bound: Decimal | int | Formula | None, value: Value) -> Decimal | None:
-    """A bound as a number; None where there is none, or its expression has no value."""
+def _limit(bound: Decimal | int | Formula | None, value: Value) -> Decimal | None:
+    """A bound as a number; None where there is none, or its expression gives null."""
     given = value(bound) if isinstance(bound, Formula) else bound
-    if isinstance(given, bool) or not isinstance(given, int | float | str | Decimal):
+    if given is None:
         return None
+    if isinstance(given, bool) or not isinstance(given, int | float | str | Decimal):
+        raise _Untold
     try:
         number = Decimal(str(given))
     except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+        raise _Untold from None
+    if not number.is_finite():
+        raise _Untold
+    return number
 
 
 def _written(number: Decimal) -> str:

@@ -13,7 +13,7 @@ import pytest
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from app import clock
-from app.engine.feel import Feel
+from app.engine.feel import Feel, FeelTimeout
 from app.engine.forms import TaskForm, build_form, load_schema, put
 
 FEEL = Feel()
@@ -187,6 +187,52 @@ def test_what_is_right_passes(component: dict[str, Any], text: str) -> None:
 def test_a_pattern_that_takes_too_long_refuses_the_answer_instead_of_the_server() -> None:
     form = answered(field(validate={"pattern": r"^a*a*a*a*a*a*a*a*b$"}), "a" * 1000)
     assert "could not be checked" in form.errors["answer"][0]
+
+
+class Overtaxed:
+    """FEEL that has no time for anything but the names in an expression."""
+
+    def __init__(self, only: str = "") -> None:
+        self.only = only
+
+    def names(self, expression: str) -> frozenset[str]:
+        return FEEL.names(expression)
+
+    def evaluate(self, expression: str, context: Any) -> Any:
+        return self.evaluate_many([(expression, context)])[0]
+
+    def evaluate_many(self, expressions: Any) -> list[Any]:
+        if any(self.only in expression for expression, _ in expressions):
+            raise FeelTimeout("The expression took longer than 0.5 seconds.")
+        return FEEL.evaluate_many(expressions)
+
+
+@pytest.mark.parametrize(
+    ("component", "text"),
+    [
+        (field("number", validate={"max": "=stock"}), "999"),
+        (field("number", validate={"min": "=stock"}), "999"),
+        (field(validate={"minLength": "=stock"}), "x"),
+        (field(validate={"maxLength": "=stock"}), "x" * 99),
+        (field(properties={"requiredIf": "=stock > 3"}), ""),
+    ],
+)
+def test_a_rule_that_cannot_be_evaluated_refuses_the_answer(component: dict[str, Any], text: str) -> None:
+    sent = page((component["key"], text))
+    schema = load_schema({"components": [component]})
+    form = build_form(schema, feel=Overtaxed(), context={"stock": 5}, formdata=sent)
+    assert not form.validate()
+    assert form.errors == {"answer": ["Answer could not be checked. Try again."]}
+
+
+@pytest.mark.parametrize("rule", ["=1 +", '="many"', "=[1, 2]"])
+def test_a_limit_that_is_no_number_refuses_the_answer(rule: str) -> None:
+    form = answered(field("number", validate={"max": rule}), "5")
+    assert form.errors == {"answer": ["Answer could not be checked. Try again."]}
+
+
+def test_a_limit_without_a_value_limits_nothing() -> None:
+    assert answered(field("number", validate={"max": "=stock"}), "5", context={"stock": None}).errors == {}
 
 
 # -- options -----------------------------------------------------------------------------------------
