@@ -102,20 +102,49 @@ def test_deploying_the_same_files_again_changes_nothing(run: Run, tmp_path: Path
     assert "version 1" in result.output
 
 
-@pytest.mark.parametrize(
-    "content", [b"no XML at all", b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', b"<x/>", b""]
-)
-def test_files_that_cannot_be_run_are_refused_with_their_folder(
-    run: Run, tmp_path: Path, content: bytes
-) -> None:
+BROKEN = [b"no XML at all", b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', b"<x/>", b""]
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_files_that_cannot_be_run_are_refused_by_name(run: Run, tmp_path: Path, content: bytes) -> None:
     run("setup")
     folder = tmp_path / "lubrication"
     folder.mkdir()
     (folder / "lubrication.bpmn").write_bytes(content)
     result = run("deploy", str(folder))
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: {folder}: ")
+    assert result.output.startswith("Error: These files cannot be deployed.\n")
+    assert "lubrication.bpmn" in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("content", BROKEN)
+@pytest.mark.parametrize("suffix", [".bpmn", ".dmn", ".form"])
+def test_checking_a_broken_file_names_it(run: Run, tmp_path: Path, content: bytes, suffix: str) -> None:
+    path = tmp_path / f"broken{suffix}"
+    path.write_bytes(content)
+    result = run("check", str(path))
+    assert result.exit_code == 1
+    assert result.output.startswith(f"broken{suffix}:")
+    assert "Traceback" not in result.output
+
+
+def test_the_shipped_processes_have_no_errors(run: Run) -> None:
+    result = run("check", *(str(path) for path in WORKFLOWS.iterdir()))
+    assert result.exit_code == 0
+    assert "Errors: 0." in result.output
+
+
+def test_checks_answer_programs_in_json(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "empty.form"
+    path.write_text("")
+    result = run("check", "--json", str(path))
+    assert result.exit_code == 1
+    (first, *_) = json.loads(result.output)["problems"]
+    assert first["file"] == "empty.form"
+    assert first["severity"] == "error"
+    assert first["message"]
+    assert first["hint"]
 
 
 def test_a_site_without_tables_says_how_to_make_them(run: Run) -> None:

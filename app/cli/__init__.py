@@ -1,0 +1,51 @@
+"""The ``millwright`` command.
+
+Commands import what they need when they run: ``millwright --help`` answers at once, and nothing of
+the application is started in the web server's parent process.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+import sqlalchemy as sa
+
+from app.cli import database, processes, site
+from app.config import ConfigurationError
+from app.errors import MillwrightError
+
+HINT = "Check MILLWRIGHT_DATABASE_URL; “millwright setup” makes or updates the tables."
+
+
+class Commands(click.Group):
+    """Commands that tell a person what is wrong instead of showing a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (MillwrightError, ConfigurationError) as error:
+            raise click.ClickException(str(error)) from error
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+            raise click.ClickException(
+                f"The database does not answer as it should: {error.orig}\n{HINT}"
+            ) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="millwright")
+def cli() -> None:
+    """Run and look after a Millwright site. Settings come from MILLWRIGHT_* variables."""
+    from app.ops import logs
+
+    logs.configure()
+
+
+for command in (*site.COMMANDS, *processes.COMMANDS, *database.COMMANDS):
+    cli.add_command(command)
+
+
+def main(prefix: tuple[str, ...] = ()) -> None:
+    """Entry point; ``prefix`` is put before the arguments that were given."""
+    cli.main(args=[*prefix, *sys.argv[1:]], prog_name="millwright")

@@ -1,0 +1,131 @@
+"""Commands that make, serve and work for a site."""
+
+from __future__ import annotations
+
+import os
+
+import click
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="Load the demonstration factory into an empty database.")
+def setup(demo: bool) -> None:
+    """Bring the database up to date and deploy the processes that ship.
+
+    Can be run again at any time: it does what is missing.
+    """
+    import flask_migrate
+
+    from app import processes
+    from app.database import unit_of_work
+    from app.ops import runtime
+
+    with runtime.database_app().app_context():
+        flask_migrate.upgrade(str(runtime.MIGRATIONS))
+    with runtime.site() as site, site.session() as session:
+        with unit_of_work(session):
+            deployed = processes.deploy_shipped(site.engine, session)
+        for deployment in deployed:
+            click.echo(f"Deployed {deployment.name} (version {deployment.version}).")
+    if demo:
+        _load_demo()
+
+
+@click.command()
+@click.option("--reset", is_flag=True, help="Throw away what is in the database first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def demo(reset: bool, yes: bool) -> None:
+    """Load the demonstration factory: people, machines, parts, and work under way."""
+    from app.ops import demo as demonstration
+    from app.ops import runtime
+
+    if not reset:
+        _load_demo()
+        return
+    with runtime.site() as site:
+        with site.session() as session:
+            if _is_real(session):
+                raise click.ClickException(
+                    "This database holds a real site: the demonstration does not replace it."
+                )
+        if not yes:
+            click.confirm(f"Everything in {site.address} is thrown away. Go on?", abort=True)
+        click.echo("Putting the demonstration back to its beginning ...")
+        demonstration.reset(site.engine, site.session)
+    click.echo("Done. Restart the site if it is running.")
+
+
+def _is_real(session: Session) -> bool:
+    """Whether people work with this database, and none of them is from the demonstration."""
+    from app.domain.people import User
+    from app.ops.demo import LOGINS
+
+    emails = set(session.scalars(sa.select(User.email)))
+    return bool(emails) and emails.isdisjoint(login.email for login in LOGINS)
+
+
+def _load_demo() -> None:
+    from app.ops import demo as demonstration
+    from app.ops import runtime
+
+    with runtime.site() as site:
+        if demonstration.load(site.engine, site.session):
+            click.echo("Loaded the demonstration factory.")
+
+
+def _show_logins() -> None:
+    from app.ops.demo import LOGINS
+    from app.processes.directory import ROLE_NAMES
+
+    click.echo("  Sign in as:")
+    for login in LOGINS:
+        role = ROLE_NAMES[login.role].lower()
+        click.echo(f"    {login.email:<34} {login.password:<12} {login.name}, {role}")
+    click.echo()
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
+@click.option(
+    "--threads", default=8, show_default=True, type=click.IntRange(1), help="Threads in each process."
+)
+@click.option("--demo", is_flag=True, help="Show the demonstration's logins here and on the sign-in page.")
+def run(host: str, port: int, workers: int, threads: int, demo: bool) -> None:
+    """Serve the site; without Redis, its jobs are done in the same process."""
+    from app.server import Server, is_free
+
+    if not is_free(host, port):
+        raise click.ClickException(
+            f"Something listens on port {port} already. Choose another, such as: make run PORT={port + 1}"
+        )
+    address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}"  # noqa: S104
+    os.environ.setdefault("MILLWRIGHT_BASE_URL", address)
+    if demo:
+        os.environ["MILLWRIGHT_DEMO"] = "1"
+
+    def announce() -> None:
+        click.echo(f"\n  Millwright is ready: {address}\n")
+        if demo:
+            _show_logins()
+        click.echo("  Stop it with Ctrl-C.\n")
+
+    Server(bind=f"{host}:{port}", workers=workers, threads=threads, when_ready=announce).run()
+
+
+@click.command()
+@click.option("--scheduler", is_flag=True, help="Also fire timers and sweep for due jobs.")
+@click.option("--burst", is_flag=True, help="Do what is due now, then end.")
+def worker(scheduler: bool, burst: bool) -> None:
+    """Do background jobs until told to end."""
+    from app.jobs.worker import work
+    from app.ops import runtime
+
+    with runtime.site() as site:
+        work(site.jobs(), scheduler=scheduler, burst=burst)
+
+
+COMMANDS = (setup, demo, run, worker)
