@@ -32,6 +32,7 @@ START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 SERVICES = {"mariadb", "redis_server"}
 
+ALL_DATABASES = os.environ.get("MILLWRIGHT_DATABASES", "") == "all"
 NO_SKIP = os.environ.get("MILLWRIGHT_NO_SKIP", "") not in ("", "0")
 
 
@@ -49,8 +50,12 @@ def pytest_configure() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test marked ``databases`` runs on each of the databases that the product supports."""
-    if "database_url" in metafunc.fixturenames and metafunc.definition.get_closest_marker("databases"):
+    """A test marked ``databases`` runs on each of the databases that the product supports.
+
+    With MILLWRIGHT_DATABASES=all so does every test that uses a database.
+    """
+    marked = metafunc.definition.get_closest_marker("databases") is not None
+    if "database_url" in metafunc.fixturenames and (marked or ALL_DATABASES):
         kinds = ["sqlite", pytest.param("mariadb", marks=pytest.mark.services)]
         metafunc.parametrize("database_url", kinds, indirect=True)
 
