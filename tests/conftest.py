@@ -33,6 +33,7 @@ START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 SERVICES = {"mariadb", "redis_server"}
 
 ALL_DATABASES = os.environ.get("MILLWRIGHT_DATABASES", "") == "all"
+ABOUT_THE_RUN = {"MILLWRIGHT_DATABASES", "MILLWRIGHT_NO_SKIP"}
 NO_SKIP = os.environ.get("MILLWRIGHT_NO_SKIP", "") not in ("", "0")
 
 
@@ -41,9 +42,7 @@ NO_SKIP = os.environ.get("MILLWRIGHT_NO_SKIP", "") not in ("", "0")
 
 def pytest_configure() -> None:
     """No test reads the settings, or writes into the data, of a site that this machine may run."""
-    for name in [
-        name for name in os.environ if name.startswith("MILLWRIGHT_") and name != "MILLWRIGHT_NO_SKIP"
-    ]:
+    for name in [name for name in os.environ if name.startswith("MILLWRIGHT_") and name not in ABOUT_THE_RUN]:
         del os.environ[name]
     os.environ["MILLWRIGHT_SECRET_KEY"] = "tests only"
     os.environ["MILLWRIGHT_DATA"] = "/nonexistent"
