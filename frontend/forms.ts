@@ -262,7 +262,7 @@ function evaluated(expression: string, environment: Values): unknown {
 
 // -- drafts --------------------------------------------------------------------------------------
 
-type State = { rows: [string, number[]][]; values: [string, string[]][] };
+type State = { rows: [string, number[], string][]; values: [string, string[]][] };
 
 /** Keeps what was typed while the page is reloaded, or left and come back to, in this tab. */
 class Draft {
@@ -296,9 +296,10 @@ class Draft {
       const choosable = input.type === "checkbox" || input.type === "radio";
       if (!choosable || (input as HTMLInputElement).checked) held.push(input.value);
     }
-    const rows = this.lists().map((list): [string, number[]] => [
+    const rows = this.lists().map((list): [string, number[], string] => [
       list.dataset.rows as string,
       this.task.rows(list).map((row) => Number((row.dataset.row as string).split(".").at(-1))),
+      list.querySelector<HTMLInputElement>(":scope > [data-rows-shown]")?.value ?? "",
     ]);
     return { rows, values: [...values] };
   }

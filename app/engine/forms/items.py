@@ -33,6 +33,8 @@ class Item:
         self.field: Answer | None = None
         self.children: list[Item] = []
         self.rows: list[Scope] = []
+        # Which rows the process knows of, for the page to say which it showed.
+        self.marks: list[str] = []
         # The first index that no row has or had: a removed row's data never become another's.
         self.next_index = 0
         self.blank_row: Scope | None = None

@@ -33,3 +33,10 @@ def as_json(value: Any) -> Any:
         case list() | tuple() | set() | frozenset():
             return [as_json(item) for item in value]
     return str(getattr(value, "text", value))
+
+
+def as_key(value: Any) -> str:
+    """A scalar as text to compare by: 7, 7.0 and "7" are the same."""
+    if isinstance(value, int | float) and not abs(value) < 1e40:
+        return "beyond"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -15,6 +15,7 @@ from app.engine.forms.fields import FIELDS, ChoiceAnswer, ChoicesAnswer
 from app.engine.forms.formulas import FAILED, Evaluator
 from app.engine.forms.items import Item
 from app.engine.forms.options import Choices, known_options
+from app.engine.forms.rows import KnownRows, Matching, Row
 from app.engine.forms.schema import IGNORED, ROWS_LIMIT, Component, Formula, Text
 from app.engine.forms.submissions import Submission
 
@@ -111,13 +112,19 @@ class Scope:
 
     def _add_rows(self, item: Item) -> None:
         component = item.component
-        known = self._known_rows(component)
-        item.next_index = len(known)
-        for position, index in enumerate(self._row_indices(item, len(known))):
-            submission = self.submission.row(component, index) if self.submission is not None else None
-            data = known[index] if index < len(known) else {}
-            item.next_index = max(item.next_index, index + 1)
-            item.rows.append(Scope(self.setting, component.children, data, submission, item, index, position))
+        data = self._known_rows(component)
+        known = KnownRows(component, data, self.setting.evaluator, self.setting.context)
+        item.marks = known.marks
+        item.next_index = len(data)
+        for position, row in enumerate(self._rows(item, known)):
+            submission = None
+            if self.submission is not None and row.sent is not None:
+                submission = self.submission.row(component, row.sent)
+            facts = {} if row.known is None else data[row.known]
+            item.next_index = max(item.next_index, row.index + 1)
+            item.rows.append(
+                Scope(self.setting, component.children, facts, submission, item, row.index, position)
+            )
         if not component.rows_fixed:
             depth = self.prefix.count("__row")
             item.blank_row = Scope(self.setting, component.children, {}, None, item, f"__row{depth}__")
@@ -128,37 +135,43 @@ class Scope:
             return []
         return [row if isinstance(row, Mapping) else {} for row in rows[:ROWS_LIMIT]]
 
-    def _row_indices(self, item: Item, known: int) -> list[int]:
+    def _rows(self, item: Item, known: KnownRows) -> list[Row]:
         component = item.component
-        sent: list[int] | None = None
+        matching: Matching | None = None
         if self.submission is not None:
             try:
-                sent = self.submission.rows(component)
+                matching = self.submission.rows(component, known)
             except ValidationError as error:
                 item.fault = str(error)
                 return []
-        if component.rows_fixed:
-            if sent is not None and len(sent) > known:
-                item.fault = "rows-fixed"
-            return list(range(known))
-        if sent is None:
-            # New forms begin with some rows; where the process has a list, even an empty one, it counts.
+        if matching is None:
+            return self._first_rows(component, len(known))
+        item.fault = matching.fault
+        highest = max(ROWS_LIMIT, component.rows_maximum)
+        if len(matching.rows) > highest:
+            item.fault = "rows-many"
+        return self._edited(item, matching.rows[:highest], len(known))
+
+    def _first_rows(self, component: Component, known: int) -> list[Row]:
+        """The rows before anybody answers: those known, or the number that a new list begins with."""
+        count = known
+        if not component.rows_fixed:
             given = isinstance(paths.get(self.data, component.path), list)
             begin = known if given else component.rows_default
-            return list(range(min(max(begin, component.rows_minimum), max(component.rows_maximum, known))))
-        highest = max(ROWS_LIMIT, component.rows_maximum)
-        if len(sent) > highest:
-            item.fault = "rows-many"
-        return self._edited(item, sent[:highest], known)
+            count = min(max(begin, component.rows_minimum), max(component.rows_maximum, known))
+        return [Row(index, known=index if index < known else None) for index in range(count)]
 
-    def _edited(self, item: Item, indices: list[int], known: int) -> list[int]:
+    def _edited(self, item: Item, rows: list[Row], known: int) -> list[Row]:
         """The rows after one was added or removed by a button."""
         action, target = self.setting.edit or ("", "")
-        if action == "add" and target == item.name and len(indices) < item.component.rows_maximum:
-            return [*indices, max([*indices, known - 1]) + 1]
+        if item.component.rows_fixed or self.submission is None:
+            return rows
+        name = self.submission.name(item.component)
+        if action == "add" and target == name and len(rows) < item.component.rows_maximum:
+            return [*rows, Row(max([known - 1, *(row.index for row in rows)]) + 1)]
         if action == "remove":
-            return [index for index in indices if f"{item.name}.{index}" != target]
-        return indices
+            return [row for row in rows if row.sent is None or f"{name}.{row.sent}" != target]
+        return rows
 
     # -- values --------------------------------------------------------------------------------
 

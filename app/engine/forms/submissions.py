@@ -10,7 +10,13 @@ from typing import Any, Protocol
 from wtforms.validators import ValidationError
 
 from app.engine.forms import paths
+from app.engine.forms.plain import as_key
+from app.engine.forms.rows import KnownRows, Matching, by_ids, by_marks, by_position
 from app.engine.forms.schema import ROWS_LIMIT, SEVERAL, Component
+
+# Under this name below a list's the page carries the marks of the known rows that it shows.
+SEEN = "_shown"
+SCALAR = str | int | float
 
 
 class MultiDict(Protocol):
@@ -30,8 +36,14 @@ class Submission(Protocol):
         Raises :class:`ValidationError` with a code for what cannot be an answer.
         """
 
-    def rows(self, component: Component) -> list[int] | None:
-        """The indices of the rows sent, in order; None where they stay as they are."""
+    def rows(self, component: Component, known: KnownRows) -> Matching | None:
+        """The rows sent, in order, and which known rows they are; None where they stay as they are.
+
+        Raises :class:`ValidationError` with a code for what cannot be rows.
+        """
+
+    def name(self, component: Component) -> str:
+        """How buttons name this field or list."""
 
     def row(self, component: Component, index: int) -> Submission:
         """The answers of one row."""
@@ -47,13 +59,23 @@ class PageSubmission:
 
     def answers(self, component: Component) -> list[Any] | None:
         source = self.files if component.type == "filepicker" else self.formdata
-        return [] if source is None else source.getlist(self.prefix + component.key)
+        return [] if source is None else source.getlist(self.name(component))
 
-    def rows(self, component: Component) -> list[int] | None:
+    def name(self, component: Component) -> str:
+        return self.prefix + component.key
+
+    def rows(self, component: Component, known: KnownRows) -> Matching | None:
+        seen = None if self.formdata is None else self.formdata.getlist(f"{self.name(component)}.{SEEN}")
+        if not seen:
+            return by_position(self._indices(component), known)
+        marks = seen[0].split() if isinstance(seen[0], str) else []
+        return by_marks(self._indices(component), marks[:ROWS_LIMIT], known)
+
+    def _indices(self, component: Component) -> list[int]:
         if self.formdata is None:
             return []
         found: dict[int, None] = {}
-        for text in self.formdata.getlist(self.prefix + component.key):
+        for text in self.formdata.getlist(self.name(component)):
             if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 6:
                 found[int(text)] = None
                 if len(found) > ROWS_LIMIT:
@@ -61,7 +83,7 @@ class PageSubmission:
         return list(found)
 
     def row(self, component: Component, index: int) -> PageSubmission:
-        return PageSubmission(self.formdata, self.files, f"{self.prefix}{component.key}.{index}.")
+        return PageSubmission(self.formdata, self.files, f"{self.name(component)}.{index}.")
 
 
 class JsonSubmission:
@@ -94,15 +116,19 @@ class JsonSubmission:
             raise ValidationError("json-text")
         return [value]
 
-    def rows(self, component: Component) -> list[int] | None:
+    def name(self, component: Component) -> str:
+        return component.key
+
+    def rows(self, component: Component, known: KnownRows) -> Matching | None:
         if not paths.has(self.values, component.path):
             return None
         value = paths.get(self.values, component.path)
         if value is None:
-            return []
+            return by_position([], known)
         if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
             raise ValidationError("json-rows")
-        return list(range(min(len(value), ROWS_LIMIT + 1)))
+        rows = value[: ROWS_LIMIT + 1]
+        return by_ids([row.get("id") if known.by_id else None for row in rows], known)
 
     def row(self, component: Component, index: int) -> JsonSubmission:
         given = paths.get(self.values, component.path)
@@ -111,7 +137,9 @@ class JsonSubmission:
     def agrees(self, component: Component, value: Any) -> bool:
         """Whether what was sent for something read-only, if anything, is what it already is."""
         given = paths.get(self.values, component.path)
-        return given is None or given == value or str(given) == str(value)
+        if given is None or given == value:
+            return True
+        return isinstance(given, SCALAR) and isinstance(value, SCALAR) and as_key(given) == as_key(value)
 
     def unknown(self, components: Iterable[Component]) -> list[str]:
         """The paths, in this scope, that no component has."""

@@ -13,6 +13,7 @@ from app.engine.forms.formulas import Evaluator, Feel, shown
 from app.engine.forms.items import Item
 from app.engine.forms.plain import as_json
 from app.engine.forms.resolving import resolve
+from app.engine.forms.rows import CHANGED
 from app.engine.forms.schema import FormSchema, Formula
 from app.engine.forms.scopes import Scope, Setting
 from app.engine.forms.submissions import JsonSubmission, MultiDict, PageSubmission, Submission
@@ -28,6 +29,10 @@ class TaskForm:
         self.scope = form
         self.submission = submission
         self._errors: dict[str, list[str]] = {}
+        # Even where nothing is validated: rows would change under people's hands without a word.
+        for item in form.walk():
+            if item.fault == CHANGED and _is_shown(item):
+                item.errors = self._row_problems(item)
 
     @property
     def items(self) -> list[Item]:
@@ -107,8 +112,6 @@ class TaskForm:
 
     def _row_problems(self, item: Item) -> list[str]:
         component, count = item.component, len(item.rows)
-        if item.fault == "rows-fixed":
-            return [f"{wording.start(item.label)}: rows cannot be added here."]
         if count > component.rows_maximum or item.fault == "rows-many":
             return [wording.too_many_rows(item.label, component.rows_maximum)]
         if item.fault is not None:

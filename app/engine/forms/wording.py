@@ -60,6 +60,9 @@ def unreadable(component: Component, label: str, code: str) -> str:
         "json-list": f"{said} must be a list.",
         "json-rows": f"{said} must be a list of objects.",
         "json-file": f"{said} is for files, which cannot be sent as JSON.",
+        "rows-changed": f"{said}: the list has changed meanwhile. Check it again.",
+        "rows-fixed": f"{said}: rows cannot be added here.",
+        "rows-twice": f"{said}: a row is there twice.",
         "read-only": f"{said} cannot be changed here.",
     }.get(code, f"{said} cannot be read.")
 

@@ -419,6 +419,108 @@ STEPS = {
 }
 
 
+# -- rows that changed while they were on somebody's screen --------------------------------------------
+
+
+def sent_from(shown: list[dict[str, Any]], *pairs: tuple[str, str], listed: Any = None) -> TaskForm:
+    """What a page sends that showed these rows, over the rows of LINES."""
+    components = listed or ISSUE
+    form = form_of(*components, data={"lines": shown})
+    (item,) = [item for item in form.items if item.type == "dynamiclist"]
+    marks = (f"{item.name}._shown", " ".join(item.marks))
+    indices = [(item.name, str(row.index)) for row in item.rows]
+    return form_of(*components, data={"lines": LINES}, formdata=page(marks, *indices, *pairs))
+
+
+CHANGED = {"lines": ["Parts: the list has changed meanwhile. Check it again."]}
+
+
+def test_what_was_typed_for_a_row_stays_its_own_when_one_appears_before_it() -> None:
+    form = sent_from(LINES[1:], ("lines.0.quantityIssued", "2"), ("lines.0.why", "worn"))
+    assert form.errors == CHANGED  # also where nothing is validated
+    assert not form.validate()
+    assert form.errors == CHANGED
+    assert [(row["id"], row["quantityIssued"]) for row in form.data["lines"]] == [(71, 4), (72, 2)]
+    assert [item.name for item in form.scope.walk() if item.component.key == "why"][1] == "lines.1.why"
+
+
+def test_what_was_typed_for_a_row_that_is_gone_goes_to_no_other() -> None:
+    gone = {"id": 70, "part": "Oil", "approved": 3, "stock": 3, "quantityIssued": 3}
+    answers = [
+        ("lines.0.quantityIssued", "1"),
+        ("lines.1.quantityIssued", "2"),
+        ("lines.2.quantityIssued", "3"),
+    ]
+    form = sent_from([gone, *LINES], *answers)
+    assert not form.validate()
+    assert form.errors["lines"] == CHANGED["lines"]
+    assert [(row["id"], row["quantityIssued"]) for row in form.data["lines"]] == [(71, 2), (72, 3)]
+
+
+def test_rows_in_another_order_or_with_other_facts_are_still_the_same() -> None:
+    answers = [("lines.0.quantityIssued", "2"), ("lines.1.quantityIssued", "4"), ("lines.0.why", "worn")]
+    form = sent_from([{**LINES[1], "stock": 8}, LINES[0]], *answers)
+    assert form.validate(), form.errors
+    assert [(row["id"], row["quantityIssued"]) for row in form.values()["lines"]] == [(71, 4), (72, 2)]
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"type": "expression", "key": "id", "expression": "=id + 0"},
+        {"type": "number", "key": "approved", "label": "x", "properties": {"hidden": "true"}},
+        {"type": "textfield", "key": "part", "label": "Part", "readonly": True},
+    ],
+)
+def test_rows_are_told_apart_by_a_computed_id_a_hidden_field_or_what_they_show(
+    identity: dict[str, Any],
+) -> None:
+    quantity = {"type": "number", "key": "open", "label": "Open"}
+    listed = ({**ISSUE[1], "components": [identity, quantity]},)
+    form = sent_from(LINES[1:], ("lines.0.open", "2"), listed=listed)
+    assert not form.validate()
+    assert form.errors == CHANGED
+    assert [row["open"] for row in form.data["lines"]] == [None, 2]
+    assert sent_from(LINES, ("lines.0.open", "2"), listed=listed).validate()
+
+
+def test_rows_that_look_alike_are_counted() -> None:
+    rows = [{"what": "Oil", "code": "A"}, {"what": "Oil", "code": "A"}]
+    item = form_of(STEPS, data={"steps": rows}).items[0]
+    assert len(set(item.marks)) == 2
+    shown = ("steps._shown", " ".join(item.marks))
+    sent = page(shown, ("steps", "1"), ("steps.1.what", "Grease"), ("steps", "2"), ("steps.2.what", "New"))
+    form = form_of(STEPS, data={"steps": rows}, formdata=sent)
+    assert form.validate(), form.errors
+    assert [(row["what"], row["code"]) for row in form.values()["steps"]] == [("Grease", "A"), ("New", None)]
+
+
+def test_new_rows_stay_new_when_the_list_has_grown_meanwhile() -> None:
+    rows = [{"what": "a", "code": "A"}, {"what": "b", "code": "B"}]
+    shown = ("steps._shown", form_of(STEPS, data={"steps": rows[:1]}).items[0].marks[0])
+    sent = [shown, ("steps", "0"), ("steps.0.what", "x"), ("steps", "1"), ("steps.1.what", "new")]
+    form = form_of(STEPS, data={"steps": rows}, formdata=page(*sent))
+    assert not form.validate()
+    assert form.errors == {"steps": ["Steps: the list has changed meanwhile. Check it again."]}
+    assert [(row["what"], row["code"]) for row in form.data["steps"]] == [
+        ("x", "A"),
+        ("b", "B"),
+        ("new", None),
+    ]
+    assert [row.name for row in form.items[0].rows] == ["steps.0", "steps.1", "steps.2"]
+    form = form_of(STEPS, data={"steps": rows}, formdata=page(*sent, ("_remove", "steps.1")))
+    assert [row["what"] for row in form.data["steps"]] == ["x", "b"]
+
+
+def test_what_is_no_mark_of_a_row_matches_none() -> None:
+    for marks in ("x", "x " * 10_000, ""):
+        sent = page(("lines._shown", marks), ("lines", "0"), ("lines.0.quantityIssued", "1"))
+        form = form_of(*ISSUE, data={"lines": LINES}, formdata=sent)
+        assert not form.validate()
+        assert form.errors["lines"] == CHANGED["lines"]
+        assert [row["quantityIssued"] for row in form.data["lines"]] == [4, 8]
+
+
 def test_rows_are_added_and_removed_by_buttons_without_validating() -> None:
     rows = [("steps", "0"), ("steps.0.what", "Look"), ("steps", "1")]
     form = form_of(STEPS, formdata=page(*rows, ("_add", "steps")))
@@ -513,15 +615,41 @@ def test_json_goes_by_the_same_rules() -> None:
     }
 
 
-def test_json_rows_in_another_order_are_refused() -> None:
-    form = form_of(
-        *ISSUE, data={"lines": LINES}, json={"lines": [{"id": 72, "quantityIssued": 4, "why": "x"}]}
-    )
+def test_json_rows_say_which_they_are_by_their_id() -> None:
+    sent = [{"id": 72, "quantityIssued": 4, "why": "x"}, {"id": "71", "quantityIssued": 3, "why": "y"}]
+    form = form_of(*ISSUE, data={"lines": LINES}, json={"lines": sent})
+    assert form.validate(), form.errors
+    assert [(row["id"], row["quantityIssued"]) for row in form.values()["lines"]] == [(71, 3), (72, 4)]
+    form = form_of(*ISSUE, data={"lines": LINES}, json={"lines": sent[:1]})
+    assert form.validate(), form.errors
+    assert [(row["id"], row["quantityIssued"]) for row in form.values()["lines"]] == [(71, 4), (72, 4)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([73], "Parts: the list has changed meanwhile. Check it again."),
+        ([10**5000], "Parts: the list has changed meanwhile. Check it again."),
+        ([[71]], "Parts: the list has changed meanwhile. Check it again."),
+        ([71, 71], "Parts: a row is there twice."),
+        ([72, None], "Parts: a row is there twice."),
+        ([71, 72, None], "Parts: rows cannot be added here."),
+    ],
+)
+def test_json_rows_that_are_none_of_the_list_are_refused(ids: list[Any], message: str) -> None:
+    rows = [{"id": row_id, "quantityIssued": 0, "why": "x"} for row_id in ids]
+    form = form_of(*ISSUE, data={"lines": LINES}, json={"lines": rows})
     assert not form.validate()
-    assert form.errors == {
-        "lines.0.id": ["Line cannot be changed here."],
-        "lines.1.quantityIssued": ["How many must be at most 5."],
-    }
+    assert form.errors["lines"] == [message]
+
+
+def test_json_rows_of_a_list_that_may_change_keep_their_facts_by_id() -> None:
+    steps = {**STEPS, "components": [*STEPS["components"], field("number", "id", readonly=True)]}
+    known = [{"id": 1, "what": "a", "code": "A"}, {"id": 2, "what": "b", "code": "B"}]
+    sent = [{"id": 2, "what": "x"}, {"what": "new"}]
+    form = form_of(steps, data={"steps": known}, json={"steps": sent})
+    assert form.validate(), form.errors
+    assert [(row["what"], row["code"]) for row in form.values()["steps"]] == [("x", "B"), ("new", None)]
 
 
 def test_what_json_leaves_out_stays_and_null_empties() -> None:
