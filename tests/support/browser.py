@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 
 from tests.support.servers import find
 
@@ -22,7 +23,15 @@ FLAGS = [
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+PHONE_AGENT = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/126.0.0.0 Mobile Safari/537.36"
+)
 PATIENCE = 15_000  # milliseconds; a page that needs longer hangs
+
+CHECKS = Path(__file__).with_name("page_checks.js")
+
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
@@ -41,30 +50,44 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def window(browser: Browser, base_url: str, *, phone: bool = False) -> Iterator[Page]:
-    """A fresh window, with cookies of its own, on a desktop or a phone.
+def window(browser: Browser, base_url: str, *, phone: bool = False, scripts: bool = True) -> Iterator[Page]:
+    """A fresh window, with cookies of its own, on a desktop or a phone, with scripts or without.
 
-    :raises AssertionError: on leaving, if a page wrote an error to its console or a script failed
+    Every page that is opened in it is looked over by ``page_checks.js``.
+
+    :raises AssertionError: on leaving, if a page wrote an error to its console, a script failed,
+        something could not be loaded, or the server failed
     """
     complaints: list[str] = []
     context = browser.new_context(
         base_url=base_url,
         viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]
+        user_agent=PHONE_AGENT if phone else None,
         has_touch=phone,
         is_mobile=phone,
         device_scale_factor=2 if phone else 1,
         locale="en-GB",
         reduced_motion="reduce",
+        java_script_enabled=scripts,
     )
     context.set_default_timeout(PATIENCE)
+    context.add_init_script(path=CHECKS)
 
-    def listen(message: ConsoleMessage) -> None:
-        if message.type == "error":
+    def hear(message: ConsoleMessage) -> None:
+        # A page that refuses what somebody typed has a status of 4xx, which the console calls an
+        # error; whether anything was not loaded is seen below.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
             complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
+    def see(response: Response) -> None:
+        page_itself = response.request.is_navigation_request()
+        if response.status >= (500 if page_itself else 400):
+            complaints.append(f"{response.status} for {response.request.method} {response.url}")
+
     page = context.new_page()
-    page.on("console", listen)
+    page.on("console", hear)
     page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("response", see)
     try:
         yield page
     finally:

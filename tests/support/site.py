@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.database import configure, engine_options
 from tests.support.servers import Server, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,11 +22,30 @@ COMMAND = [sys.executable, "-m", "app.cli"]
 
 
 class Site(Server):
-    """A running site."""
+    """A running site, with its data in the folder ``data``."""
+
+    def __init__(self, command: list[str], *, port: int, data: Path, environment: dict[str, str]) -> None:
+        super().__init__(command, port=port, log=data / "site.log", environment=environment)
+        self.data = data
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What the site has written so far."""
+        return self._log.read_text(errors="replace")
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """The site's own database, beside the running site."""
+        url = f"sqlite:///{self.data / 'millwright.db'}"
+        database = sa.create_engine(url, **engine_options(url))
+        configure(database)
+        with Session(database) as session:
+            yield session
+        database.dispose()
 
 
 def environment(data: Path, **settings: str) -> dict[str, str]:
@@ -58,7 +81,7 @@ def serve(data: Path, **settings: str) -> Iterator[Site]:
     site = Site(
         [*COMMAND, "run", "--demo", "--port", str(port)],
         port=port,
-        log=data / "site.log",
+        data=data,
         environment=environment(data, **settings),
     )
     try:
