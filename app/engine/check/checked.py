@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from lxml import etree
 
@@ -112,8 +113,6 @@ class Checked:
     @cached_property
     def decisions(self) -> dict[str, tuple[DecisionFile, str | None]]:
         """Decision files by what a business rule task may call them: the file's stem or a decision's id."""
-        from pathlib import PurePosixPath
-
         found: dict[str, tuple[DecisionFile, str | None]] = {}
         for each in self.decision_files:
             found[PurePosixPath(each.file).stem] = (each, None)

@@ -21,6 +21,9 @@ PYTHON = re.compile(
     r"|__\w+__|\b(os|sys|subprocess)\s*\.\s*\w|\b(None|True|False)\b|\bis\s+not\b|\bnot\s+in\b"
     r"|\bis\s+None\b|(^|[^\w\"])[fr]?'[^']*'|\bf\"|\+=|-=|!(?!=)|\bfor\s+\w+\s+in\s+range\b"
 )
+# FEEL's reader lets these pass, and makes something else of them than their author.
+ASSIGNMENT = re.compile(r"[-+*/]=(?!=)")
+RESERVED = re.compile(r"__\w*|constructor|prototype")
 CODE = re.compile(r"[A-Z][A-Z0-9_]+")
 TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -92,6 +95,13 @@ def check(checked: Checked, site: Site) -> Iterator[Problem]:
     for message in faults:
         hint = NOT_PYTHON if _looks_like_python(site.text) else "Look for its name in the list of functions."
         yield error(place, "unknown-function", f"In {where}: {message}", hint)
+    if ASSIGNMENT.search(TEXTS.sub('""', site.text)):
+        message = f"The expression in {where} assigns a value. {NOT_PYTHON}"
+        yield error(place, "python", message, "Name the variable in the result or output instead.")
+    if reserved := sorted({part for path in paths for part in path if RESERVED.fullmatch(part)}):
+        message = f"In {where}: “{reserved[0]}” cannot be a name."
+        yield error(place, "reserved-name", message, "Choose another name.")
+        return
     for unknown in unknown_paths(paths, site.known):
         if unknown.is_variable:
             severity = Severity.WARNING if site.known.unsure else Severity.ERROR

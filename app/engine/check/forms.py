@@ -98,9 +98,15 @@ def _components(
         inner = known
         if component.type == "dynamiclist":
             inner = known.plus(dict.fromkeys((*ROW_NAMES, *_top_names(component.children))))
-            # Rows that are given may hold more than the form shows.
-            inner.open = inner.open or component.path[:1] == () or component.path[0] in use.known.names
+            inner.open = inner.open or _is_given(checked, use, component)
         yield from _components(checked, use, component.children, inner)
+
+
+def _is_given(checked: Checked, use: Use, component: Component) -> bool:
+    """Whether the rows of a list come from elsewhere: they may hold more than the form shows."""
+    name = ".".join(component.path[:1])
+    computed = {output.name for _, element in checked.elements for output in element.outputs}
+    return name in use.prefilled or name in computed or name in checked.facts
 
 
 def _options(checked: Checked, place: Place, component: Component, known: Known) -> Iterator[Problem]:

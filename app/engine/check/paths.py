@@ -33,23 +33,39 @@ def check_paths(
     folders beside it are other processes that send and receive messages. A folder without one is
     looked through for such folders. A file is checked on its own: what it refers to may exist.
     """
-    from app.engine.check import check_alone, check_files
-
     found: list[Problem] = []
     for path in paths:
         for unit in _units(Path(path), found):
-            if unit.is_file():
-                files = {unit.name: _bytes(unit)}
-                problems = check_alone(engine, files)
-                names = {unit.name: str(unit)}
-            else:
-                members = list(_members(unit, found))
-                files = {**(shared or {}), **{member.name: _bytes(member) for member in members}}
-                known = {*known_messages, *_beside(unit)}
-                problems = check_files(engine, files, known_messages=known)
-                names = {member.name: str(member) for member in members}
-            found += [replace(p, file=shown(names.get(p.file, p.file or str(unit)), 300)) for p in problems]
+            try:
+                found += _check(engine, unit, frozenset(known_messages), shared or {}, found)
+            except (OSError, ValueError) as fault:
+                found.append(_unreadable(unit, fault))
     return found
+
+
+def _check(
+    engine: ProcessEngine,
+    unit: Path,
+    known: frozenset[str],
+    shared: Mapping[str, bytes],
+    found: list[Problem],
+) -> list[Problem]:
+    """The problems of a process's folder or of a single file, by the paths of its files."""
+    from app.engine.check import check_alone, check_files
+
+    if unit.is_file():
+        problems = check_alone(engine, {unit.name: _bytes(unit)})
+        names = {unit.name: str(unit)}
+    else:
+        members = list(_members(unit, found))
+        files = {**shared, **{member.name: _bytes(member) for member in members}}
+        problems = check_files(engine, files, known_messages=known | _beside(unit))
+        names = {member.name: str(member) for member in members}
+    return [replace(p, file=shown(names.get(p.file, p.file or str(unit)), 300)) for p in problems]
+
+
+def _unreadable(path: Path, fault: Exception) -> Problem:
+    return error(Place(str(path)), "unreadable", f"This cannot be read: {fault}.", "Check its permissions.")
 
 
 def _units(path: Path, found: list[Problem]) -> Iterator[Path]:
@@ -64,7 +80,7 @@ def _units(path: Path, found: list[Problem]) -> Iterator[Path]:
             return
         files = [p for p in islice(path.rglob("*"), MAXIMUM_PATHS) if p.suffix in SUFFIXES and p.is_file()]
     except (OSError, ValueError) as fault:
-        found.append(error(place, "unreadable", f"This cannot be read: {fault}.", "Check its permissions."))
+        found.append(_unreadable(path, fault))
         return
     folders = {file.parent for file in files if file.suffix == ".bpmn"}
     processes = sorted(folder for folder in folders if not folders & set(folder.parents))
@@ -89,18 +105,13 @@ def _members(folder: Path, found: list[Problem]) -> Iterator[Path]:
 
 def _beside(folder: Path) -> frozenset[str]:
     """The messages of the processes in the folders beside this one."""
-    try:
-        diagrams = islice(folder.resolve().parent.glob("*/*.bpmn"), MAXIMUM_SIBLINGS)
-        others = [p for p in diagrams if p.parent != folder.resolve()]
-        return frozenset().union(*(messages_of({p.name: _bytes(p)}).names for p in others))
-    except OSError:
-        return frozenset()
+    here = folder.resolve()
+    diagrams = islice(here.parent.glob("*/*.bpmn"), MAXIMUM_SIBLINGS)
+    others = [path for path in diagrams if path.parent != here and path.is_file()]
+    return frozenset[str]().union(*(messages_of({path.name: _bytes(path)}).names for path in others))
 
 
 def _bytes(path: Path) -> bytes:
     """A file's content, or as much of it as shows that it is too large."""
-    try:
-        with path.open("rb") as file:
-            return file.read(MAXIMUM_BYTES + 1)
-    except OSError:
-        return b""
+    with path.open("rb") as file:
+        return file.read(MAXIMUM_BYTES + 1)

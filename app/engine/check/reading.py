@@ -78,7 +78,12 @@ def _diagram(checked: Checked, name: str) -> Iterator[Problem]:
     try:
         root = parse_xml(checked.files[name])
     except XmlError as fault:
-        yield error(Place(name, line=fault.line), "not-parsable", str(fault), _xml_hint("diagram"))
+        yield error(
+            Place(name, line=fault.line),
+            "not-parsable",
+            str(fault),
+            "Open it in the diagram editor and save it again.",
+        )
         return
     if root.tag != f"{{{diagram.BPMN}}}definitions":
         hint = "Save the diagram as BPMN 2.0."
@@ -100,8 +105,6 @@ def _diagram(checked: Checked, name: str) -> Iterator[Problem]:
 def _decisions(checked: Checked, name: str) -> Iterator[Problem]:
     try:
         checked.decision_files.append(DecisionFile(name, parse_dmn(checked.files[name])))
-    except XmlError as fault:
-        yield error(Place(name, line=fault.line), "not-parsable", str(fault), _xml_hint("decision table"))
     except DmnError as fault:
         for found in fault.problems:
             place = Place(name, found.element or None, line=found.line)
@@ -122,7 +125,3 @@ def _form(checked: Checked, name: str) -> Iterator[Problem]:
             yield error(Place(name, found.element, found.element or ""), "bad-form", found.message, hint)
     finally:
         checked.forms[PurePosixPath(name).stem] = FormFile(name, schema)
-
-
-def _xml_hint(what: str) -> str:
-    return f"Open the {what} in its editor and save it again."

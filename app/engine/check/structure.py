@@ -45,7 +45,9 @@ def process(checked: Checked) -> Iterator[Problem]:
         message = (
             f"The process says it is about “{diagram.subject}”, but it is about “{binding.subject_type}”."
         )
-        yield error(drawn.at_process, "wrong-subject", message, f"Set the subject to {binding.subject_type}.")
+        yield warning(
+            drawn.at_process, "wrong-subject", message, f"Set the subject to {binding.subject_type}."
+        )
 
 
 def ids(checked: Checked) -> Iterator[Problem]:
