@@ -35,8 +35,22 @@ function choice(element: HTMLElement, value: string): Json {
   return element.dataset.json === undefined ? value : parsed(element.dataset.json);
 }
 
+/** How far a zone's clocks are ahead of UTC at a moment, in milliseconds. */
+function ahead(moment: number, zone: string): number {
+  const clock = new Date(moment).toLocaleString("sv-SE", { timeZone: zone }).replace(" ", "T");
+  return Date.parse(`${clock}Z`) - moment;
+}
+
+/** A time of the site as a moment in UTC; as it is where it is none. */
+function inUtc(text: string, zone: string): string {
+  const wall = Date.parse(`${text}Z`);
+  if (Number.isNaN(wall)) return text;
+  const moment = wall - ahead(wall - ahead(wall, zone), zone);
+  return new Date(moment).toISOString().replace(/\.\d+/, "");
+}
+
 /** What a field holds, as the server would read it. */
-function answer(field: HTMLElement): Json {
+function answer(field: HTMLElement, zone: string): Json {
   if (field.dataset.value !== undefined) return parsed(field.dataset.value);
   const type = field.dataset.type;
   if (type === "filepicker") return [];
@@ -53,7 +67,8 @@ function answer(field: HTMLElement): Json {
   if (!input) return null;
   if (type === "checkbox") return (input as HTMLInputElement).checked;
   if (type === "number") return number(input.value);
-  return input.value === "" && type === "datetime" ? null : input.value;
+  if (type === "datetime" && input.value === "") return null;
+  return input.type === "datetime-local" ? inUtc(input.value, zone) : input.value;
 }
 
 // -- fields that appear as they are needed -------------------------------------------------------
@@ -74,7 +89,7 @@ class Scope {
     for (const list of rows) put(this.values, (list.dataset.rows as string).slice(prefix.length), []);
     for (const field of form.fields(row)) {
       const hidden = field.closest("[hidden]") !== null;
-      put(this.values, (field.dataset.field as string).slice(prefix.length), hidden ? null : answer(field));
+      put(this.values, (field.dataset.field as string).slice(prefix.length), hidden ? null : answer(field, form.zone));
     }
     if (row) {
       const own = { ...(parsed(row.dataset.known) as Values), ...this.values };
@@ -111,6 +126,11 @@ class TaskForm {
       this.update();
     });
     this.update();
+  }
+
+  /** The time zone that times are given in. */
+  get zone(): string {
+    return this.container.dataset.zone ?? "UTC";
   }
 
   fields(row: HTMLElement | null): HTMLElement[] {

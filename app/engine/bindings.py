@@ -91,6 +91,7 @@ class Bindings:
 
     ``roles`` maps role codes to names; ``eligible`` lists id and name of the people who hold a role
     (in a department, if one is given), which is whom a task can be delegated to.
+    ``time_zone`` is the site's, by its IANA name: the one that forms ask for times in.
     """
 
     processes: dict[str, ProcessBinding] = field(default_factory=dict)
@@ -99,3 +100,4 @@ class Bindings:
     roles: dict[str, str] = field(default_factory=dict)
     eligible: Callable[[Session, str, int | None], list[tuple[int, str]]] = lambda *_: []
     person_name: Callable[[Session, int], str] = lambda *_: ""
+    time_zone: Callable[[Session], str] = lambda _: "UTC"

@@ -305,7 +305,10 @@ def start_form(
     return build_form(
         definition.form(element.form),
         feel=engine.feel,
-        context={"actor": {"id": actor.user_id, "name": actor.name, "role": actor.role}},
+        context={
+            "actor": {"id": actor.user_id, "name": actor.name, "role": actor.role},
+            "timeZone": engine.bindings.time_zone(session),
+        },
         options=engine.options(session),
         **submission,
     )
@@ -326,7 +329,12 @@ def _form(
     return build_form(
         schema,
         feel=feel,
-        context={**execution.context(names), **prefilled, "outcome": outcome},
+        context={
+            **execution.context(names),
+            **prefilled,
+            "outcome": outcome,
+            "timeZone": execution.engine.bindings.time_zone(execution.session),
+        },
         data={**data, **submission.get("data", {})},
         options=execution.engine.options(execution.session),
         **{key: value for key, value in submission.items() if key != "data"},

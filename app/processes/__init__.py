@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.domain import settings
 from app.engine.bindings import Bindings
 from app.engine.core import ProcessEngine
 from app.engine.services import registry
@@ -20,6 +21,7 @@ def build_engine() -> ProcessEngine:
         roles=directory.ROLE_NAMES,
         eligible=directory.eligible,
         person_name=directory.person_name,
+        time_zone=lambda session: settings.site(session).time_zone,
     )
     common.register()
     return ProcessEngine(services=registry, bindings=bindings)

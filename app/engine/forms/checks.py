@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from app import clock
 from app.engine.forms import patterns, wording
@@ -27,13 +28,22 @@ class _Untold(Exception):
 
 
 def problems(
-    component: Component, label: str, answer: Any, files: list[Any], value: Value, feel: Feel
+    component: Component,
+    label: str,
+    answer: Any,
+    files: list[Any],
+    value: Value,
+    feel: Feel,
+    zone: ZoneInfo,
 ) -> list[str]:
     """All that is wrong with an answer that could be read. ``value`` evaluates an expression."""
     missing = answer is None or answer is False or answer in ("", [])
     try:
         if missing and not files:
             return [wording.missing(component, label)] if _required(component, value) else []
+        if component.type == "datetime":
+            past = component.not_past and _is_past(component, answer, zone)
+            return [f"{wording.start(label)} must not be in the past."] if past else []
         return list(_problems(component, label, answer, files, value, feel))
     except _Untold:
         return [f"{wording.start(label)} could not be checked. Try again."]
@@ -56,8 +66,6 @@ def _problems(
         yield from _text(component, label, answer, value, feel)
     elif component.type == "number":
         yield from _number(component, label, answer, value)
-    elif component.type == "datetime" and component.not_past and _is_past(component, answer):
-        yield f"{wording.start(label)} must not be in the past."
     elif component.type == "filepicker":
         yield from _files(component, label, files)
 
@@ -110,15 +118,11 @@ def _written(number: Decimal) -> str:
     return shown(int(number) if number == number.to_integral_value() else float(number))
 
 
-def _is_past(component: Component, text: str) -> bool:
+def _is_past(component: Component, text: str, zone: ZoneInfo) -> bool:
     now = clock.now()
     if component.subtype == "date":
-        return date.fromisoformat(text) < now.date()
-    if component.subtype == "datetime":
-        moment = datetime.fromisoformat(text)
-        # A time without an offset is some site's: a day's difference is all that can be told.
-        return moment < now if moment.tzinfo else moment.date() < now.date()
-    return False
+        return date.fromisoformat(text) < now.astimezone(zone).date()
+    return component.subtype == "datetime" and datetime.fromisoformat(text) < now
 
 
 def _files(component: Component, label: str, files: list[Any]) -> Iterator[str]:

@@ -6,10 +6,12 @@ import re
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from wtforms import Field
 from wtforms.validators import ValidationError
 
+from app.engine.forms import moments
 from app.engine.forms.options import Choices, as_submitted
 from app.engine.forms.schema import Component
 
@@ -29,14 +31,15 @@ class Answer(Field):
 
     empty: Any = None
 
-    def __init__(self, component: Component, **options: Any) -> None:
+    def __init__(self, component: Component, zone: ZoneInfo, **options: Any) -> None:
         super().__init__(**options)
         self.component = component
+        self.zone = zone
 
     def process_data(self, value: Any) -> None:
         try:
             self.data = self.read_data(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             self.data = self.empty
 
     def process_formdata(self, valuelist: list[Any]) -> None:
@@ -164,12 +167,19 @@ class ChoicesAnswer(Answer):
 
 
 class DateAnswer(Answer):
-    """An ISO date, time or local date and time, as text."""
+    """An ISO date, a time, or both, as text: date and time in UTC, though asked for in the site's zone."""
 
     def read(self, texts: list[str]) -> str | None:
         text = texts[0].strip()
         if not text:
             return None
+        found = self._iso(text)
+        if found is None:
+            raise ValidationError(self.component.subtype)
+        return found
+
+    def _iso(self, text: str) -> str | None:
+        """The text as it is kept; None where it is none."""
         subtype = self.component.subtype
         try:
             if subtype == "date" and _DATE.match(text):
@@ -178,21 +188,34 @@ class DateAnswer(Answer):
                 return time.fromisoformat(text).isoformat()
             day, _, hour = text.replace(" ", "T", 1).partition("T")
             if subtype == "datetime" and _DATE.match(day) and _TIME.match(hour):
-                return datetime.fromisoformat(f"{day}T{hour}").isoformat()
-        except ValueError:
+                moment = datetime.fromisoformat(f"{day}T{hour}")
+                if moment.tzinfo is None and not moments.exists(moment, self.zone):
+                    raise ValidationError("skipped")
+                return moments.utc_text(moment, self.zone)
+        except ValidationError:
+            raise
+        except (ValueError, OverflowError):
             pass
-        raise ValidationError(subtype)
+        return None
 
     def read_data(self, value: Any) -> Any:
         text = str(value) if value else ""
-        # A date-time where a date is asked for, as facts have it: its date.
-        if self.component.subtype == "date":
-            text = text.partition("T")[0]
+        text = re.sub(r"\.\d+", "", text)
+        # A date-time where a date is asked for, as facts have it: its date, at the site.
+        if self.component.subtype == "date" and "T" in text:
+            text = self._at_site(text).date().isoformat()
         if self.component.subtype == "datetime" and _DATE.match(text):
             text += "T00:00:00"
-        if self.component.subtype != "date":
-            text = re.sub(r"\.\d+", "", text)
         return self.read([text])
+
+    def _at_site(self, text: str) -> datetime:
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo is None else moments.to_local(moment, self.zone)
+
+    def text(self) -> str:
+        if self.raw_data or not self.data or self.component.subtype != "datetime":
+            return super().text()
+        return self._at_site(self.data).isoformat()
 
 
 class FilesAnswer(Answer):

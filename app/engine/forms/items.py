@@ -105,6 +105,8 @@ class Item:
             return ""
         if not self.locked:
             return answer.text()
+        if self.type == "datetime":
+            return answer.text().replace("T", " ")
         value = self.value
         labels = {submitted: label for submitted, _, label in self.choices}
         parts = value if isinstance(value, list) else [value]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from wtforms.form import BaseForm
 from wtforms.validators import ValidationError
@@ -27,6 +28,7 @@ class Setting:
     evaluator: Evaluator
     context: Mapping[str, Any]
     options: Callable[[str], list[dict[str, Any]] | None] | None
+    zone: ZoneInfo
     edit: tuple[str, str] | None = None
     offered: dict[str, Choices] = field(default_factory=dict)
 
@@ -56,7 +58,10 @@ class Scope:
         self._initial: dict[str, Any] = {}
         answered = [item for item in self.all if item.type in FIELDS]
         form = BaseForm(
-            {item.component.key: FIELDS[item.type](component=item.component) for item in answered},
+            {
+                item.component.key: FIELDS[item.type](component=item.component, zone=setting.zone)
+                for item in answered
+            },
             prefix=self.prefix,
         )
         for item in answered:

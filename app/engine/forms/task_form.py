@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from app.engine.forms import checks, markup, paths, wording
+from app.engine.forms import checks, markup, moments, paths, wording
 from app.engine.forms.formulas import Evaluator, Feel, shown
 from app.engine.forms.items import Item
 from app.engine.forms.plain import as_json
@@ -47,6 +47,11 @@ class TaskForm:
     def is_edit_action(self) -> bool:
         """Whether only rows were added or removed: the page is to be shown again, with nothing validated."""
         return self.scope.setting.edit is not None
+
+    @property
+    def time_zone(self) -> str:
+        """The IANA time zone that people give times in."""
+        return self.scope.setting.zone.key
 
     @property
     def has_conditions(self) -> bool:
@@ -108,6 +113,7 @@ class TaskForm:
             item.files,
             lambda formula: evaluator.value(formula, item.scope.environment),
             evaluator.feel,
+            self.scope.setting.zone,
         )
 
     def _row_problems(self, item: Item) -> list[str]:
@@ -247,8 +253,9 @@ def build_form(
 ) -> TaskForm:
     """The form of a schema, holding ``data``, and as it was answered: on a page or in JSON.
 
-    ``context`` is what its expressions see besides the fields; ``options`` answers for a
-    ``valuesKey``. The form is not validated yet.
+    ``context`` is what its expressions see besides the fields; its ``timeZone`` (IANA, else UTC) is
+    the one that people give times in. ``options`` answers for a ``valuesKey``. The form is not
+    validated yet.
     """
     submission: Submission | None = None
     edit: tuple[str, str] | None = None
@@ -258,7 +265,8 @@ def build_form(
         submission = PageSubmission(formdata, files)
         edit = _edit_action(formdata)
     seen = paths.merged(data or {}, context or {})
-    setting = Setting(Evaluator(feel), seen, options, edit)
+    zone = moments.zone_named((context or {}).get("timeZone"))
+    setting = Setting(Evaluator(feel), seen, options, zone, edit)
     form = Scope(setting, schema.components, as_json(data or {}), submission)
     resolve(form)
     return TaskForm(schema, form, submission)

@@ -54,6 +54,7 @@ def unreadable(component: Component, label: str, code: str) -> str:
         "date": f"{said} must be a date, such as 2026-03-27.",
         "time": f"{said} must be a time, such as 14:30.",
         "datetime": f"{said} must be a date and a time, such as 2026-03-27T14:30.",
+        "skipped": f"{said}: there is no such time on that day, because the clocks are put forward.",
         "json-text": f"{said} must be a text.",
         "json-number": f"{said} must be a number.",
         "json-bool": f"{said} must be true or false.",

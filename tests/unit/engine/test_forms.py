@@ -109,7 +109,7 @@ LINES = [
         (field("taglist", values=["a"]), [], []),
         (field("datetime", subtype="date"), ["2026-04-01"], "2026-04-01"),
         (field("datetime", subtype="time"), ["14:30"], "14:30:00"),
-        (field("datetime", subtype="datetime"), ["2026-04-01T14:30"], "2026-04-01T14:30:00"),
+        (field("datetime", subtype="datetime"), ["2026-04-01T14:30"], "2026-04-01T14:30:00Z"),
         (field("datetime", subtype="date"), [""], None),
         (field("filepicker"), [], []),
     ],
@@ -290,7 +290,7 @@ def test_a_form_begins_with_what_is_known_then_with_defaults() -> None:
         "plain": "default",
         "computed": 120,
         "day": "2026-01-02",
-        "moment": "2026-01-02T03:04:05+00:00",
+        "moment": "2026-01-02T03:04:05Z",
         "cost": 2.5,
     }
     json.dumps(form.values())
@@ -320,6 +320,72 @@ def test_computed_values_follow_the_answers() -> None:
     )
     assert form.validate()
     assert form.values() == {"hours": 2, "minutes": 120, "long": True}
+
+
+# -- the site's time zone ------------------------------------------------------------------------------
+
+
+BERLIN = {"timeZone": "Europe/Berlin"}
+MOMENT = field("datetime", subtype="datetime")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("2026-01-05T14:30", "2026-01-05T13:30:00Z"),
+        ("2026-07-05T14:30", "2026-07-05T12:30:00Z"),
+        ("2026-07-05 14:30:10", "2026-07-05T12:30:10Z"),
+        ("2026-07-05T14:30Z", "2026-07-05T14:30:00Z"),
+        ("2026-07-05T14:30-05:00", "2026-07-05T19:30:00Z"),
+        ("2026-10-25T02:30", "2026-10-25T00:30:00Z"),  # twice on that night: the first time
+    ],
+)
+def test_times_are_given_in_the_site_s_zone_and_kept_in_utc(given: str, kept: str) -> None:
+    for sent in ({"formdata": page(("answer", given))}, {"json": {"answer": given}}):
+        form = form_of(MOMENT, context=BERLIN, **sent)
+        assert form.validate(), form.errors
+        assert form.values() == {"answer": kept}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            "2026-03-29T02:30",
+            "Answer: there is no such time on that day, because the clocks are put forward.",
+        ),
+        ("0001-01-01T00:00", "Answer must be a date and a time, such as 2026-03-27T14:30."),
+        ("9999-12-31T23:59-05:00", "Answer must be a date and a time, such as 2026-03-27T14:30."),
+    ],
+)
+def test_times_that_no_clock_shows_are_refused(given: str, message: str) -> None:
+    assert answered(MOMENT, given, context=BERLIN).errors == {"answer": [message]}
+
+
+def test_known_times_are_shown_in_the_site_s_zone() -> None:
+    known = {"answer": "2026-07-05T22:30:00.250Z"}
+    (item,) = form_of(MOMENT, context=BERLIN, data=known).items
+    assert (item.shown, item.input_type) == ("2026-07-06T00:30:00", "datetime-local")
+    (item,) = form_of({**MOMENT, "readonly": True}, context=BERLIN, data=known).items
+    assert item.shown == "2026-07-06 00:30:00"
+    (item,) = form_of(field("datetime"), context=BERLIN, data=known).items
+    assert item.value == "2026-07-06"
+
+
+def test_what_is_past_is_past_on_the_site_s_clock() -> None:
+    moment, day = {**MOMENT, "disallowPassedDates": True}, field("datetime", disallowPassedDates=True)
+    past = {"answer": ["Answer must not be in the past."]}
+    assert answered(moment, "2026-03-27T09:59", context=BERLIN).errors == past
+    assert answered(moment, "2026-03-27T10:01", context=BERLIN).errors == {}
+    with clock.use(clock.ManualClock(datetime(2026, 3, 27, 23, 30, tzinfo=UTC))):
+        assert answered(day, "2026-03-27", context=BERLIN).errors == past
+        assert answered(day, "2026-03-27").errors == {}
+
+
+@pytest.mark.parametrize("zone", ["Mars/Phobos", "../../etc/passwd", "", 3, None])
+def test_an_unknown_zone_is_utc(zone: Any) -> None:
+    form = answered(MOMENT, "2026-07-05T14:30", context={"timeZone": zone})
+    assert form.values() == {"answer": "2026-07-05T14:30:00Z"}
 
 
 # -- conditions --------------------------------------------------------------------------------------
