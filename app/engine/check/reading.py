@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from lxml import etree
+
 from app.engine import diagram
 from app.engine.check.checked import Checked, DecisionFile, Drawn, FormFile
 from app.engine.check.problems import Place, Problem, error, listed, warning
@@ -19,6 +21,8 @@ SUFFIXES = (".bpmn", ".dmn", ".form")
 COMPANIONS = (".json", ".md", ".txt", ".yaml", ".yml")
 NAME_LENGTH = 200
 MAXIMUM_ELEMENTS = 2_000
+# Reading the attributes of one element takes time that grows with the square of their number.
+MAXIMUM_ATTRIBUTES = 200
 
 
 def read(checked: Checked) -> Iterator[Problem]:
@@ -88,6 +92,12 @@ def _diagram(checked: Checked, name: str) -> Iterator[Problem]:
     if root.tag != f"{{{diagram.BPMN}}}definitions":
         hint = "Save the diagram as BPMN 2.0."
         yield error(Place(name), "not-bpmn", "The file is no BPMN 2.0 diagram.", hint)
+        return
+    crowded = next((node for node in root.iter(etree.Element) if len(node.attrib) > MAXIMUM_ATTRIBUTES), None)
+    if crowded is not None:
+        message = f"An element has more than {MAXIMUM_ATTRIBUTES} attributes."
+        place = Place(name, crowded.get("id"), line=crowded.sourceline)
+        yield error(place, "too-large", message, "Open it in the diagram editor and save it again.")
         return
     drawn = diagram.read(root)
     if drawn is None:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 from app.engine.check.checked import Checked, Drawn
+from app.engine.check.expressions import RESERVED
 from app.engine.check.problems import Problem, error, listed, similar, suggestion, warning
 from app.engine.diagram import Element
 from app.engine.services import ServiceTask
 
 TEXT = re.compile(r'"([^"\\]*)"')
-VARIABLE = re.compile(r"[A-Za-z_]\w*")
+VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def service_tasks(checked: Checked) -> Iterator[Problem]:
@@ -114,7 +115,7 @@ def variables(checked: Checked) -> Iterator[Problem]:
         if result := element.attributes.get("resultVariable", "").strip():
             given.append(result)
         for name in given:
-            if name and not VARIABLE.fullmatch(name):
+            if name and (not VARIABLE.fullmatch(name) or RESERVED.fullmatch(name)):
                 message = f"“{name}” cannot be the name of a variable."
                 hint = "Use letters, digits and “_”, beginning with a letter."
                 yield error(drawn.at(element), "bad-variable", message, hint)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.engine.check.checked import Checked, Drawn
+from app.engine.check.inspector import is_plain
 from app.engine.check.messages import payloads
 from app.engine.check.problems import similar
 from app.engine.decisions import DecisionTable
@@ -29,7 +29,6 @@ TEMPORAL = {
     "year", "month", "day", "weekday", "hour", "minute", "second", "time offset", "timezone",
     "years", "months", "days", "hours", "minutes", "seconds",
 }  # fmt: skip
-PLAIN = re.compile(r'\s*("[^"]*"|[+-]?\d+(\.\d+)?|true|false)\s*')
 
 
 @dataclass(slots=True)
@@ -104,7 +103,7 @@ def result_shape(checked: Checked, element: Element) -> Shape:
         if decision.hit_policy.many:
             return None
         cells = [rule.outputs[0] for rule in decision.rules]
-        return "value" if cells and all(PLAIN.fullmatch(cell or "true") for cell in cells) else None
+        return "value" if cells and all(is_plain(cell or "true", "expression") for cell in cells) else None
     shape = {output.name: None for output in decision.outputs}
     return [shape] if decision.hit_policy.many else shape
 
