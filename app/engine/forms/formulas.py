@@ -11,6 +11,9 @@ from app.errors import MillwrightError
 
 log = logging.getLogger(__name__)
 
+# FEEL's time limit holds for a call: what is evaluated for many rows takes several.
+BATCH = 20
+
 Environment = Callable[[], Mapping[str, Any]]
 
 
@@ -22,6 +25,8 @@ class Feel(Protocol):
     def evaluate_many(self, expressions: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any]: ...
 
     def names(self, expression: str) -> frozenset[str]: ...
+
+    def paths(self, expression: str) -> set[tuple[str, ...]]: ...
 
 
 class Failed:
@@ -41,17 +46,21 @@ class Evaluator:
     def evaluate(self, wanted: Sequence[tuple[Formula, Mapping[str, Any]]]) -> list[Any]:
         """The values, in order; FAILED for an expression that has none."""
         results: list[Any] = [FAILED] * len(wanted)
-        pairs: list[tuple[int, tuple[str, Mapping[str, Any]]]] = []
-        for number, (formula, environment) in enumerate(wanted):
-            if formula.source not in self._failed:
-                pairs.append((number, (formula.source, self._needed(formula, environment))))
-        try:
-            values = self.feel.evaluate_many([pair for _, pair in pairs])
-        except MillwrightError:
-            values = [self._one(source, context) for _, (source, context) in pairs]
-        for (number, _), value in zip(pairs, values, strict=True):
-            results[number] = value
+        pairs = [
+            (number, (formula.source, self._needed(formula, environment)))
+            for number, (formula, environment) in enumerate(wanted)
+        ]
+        for begin in range(0, len(pairs), BATCH):
+            batch = [pair for pair in pairs[begin : begin + BATCH] if pair[1][0] not in self._failed]
+            for (number, _), value in zip(batch, self._batch([pair for _, pair in batch]), strict=True):
+                results[number] = value
         return results
+
+    def _batch(self, pairs: list[tuple[str, Mapping[str, Any]]]) -> list[Any]:
+        try:
+            return self.feel.evaluate_many(pairs)
+        except MillwrightError:
+            return [self._one(source, context) for source, context in pairs]
 
     def names(self, formula: Formula) -> frozenset[str]:
         """The variables that an expression uses; none where it is no FEEL."""
@@ -59,6 +68,14 @@ class Evaluator:
             return self.feel.names(formula.source)
         except MillwrightError:
             return frozenset()
+
+    def paths(self, formula: Formula) -> set[tuple[str, ...]]:
+        """The paths to all that an expression uses; a path of one name where more cannot be told."""
+        try:
+            found = self.feel.paths(formula.source)
+        except MillwrightError:
+            return set()
+        return found | {(name,) for name in self.names(formula) - {path[0] for path in found}}
 
     def value(self, formula: Formula, environment: Mapping[str, Any]) -> Any:
         return self.evaluate([(formula, environment)])[0]

@@ -43,6 +43,19 @@ def _nowhere(name: str) -> Any:
     raise LookupError(f"nothing can be put under {name}")
 
 
+def pruned(values: Any, wanted: Iterable[tuple[str, ...]]) -> Any:
+    """What the paths lead to, where it is, and nothing else; lists are gone through item by item."""
+    wanted = set(wanted)
+    if () in wanted:
+        return values
+    if isinstance(values, list | tuple):
+        return [pruned(item, wanted) for item in values]
+    if not isinstance(values, Mapping):
+        return values
+    names = {path[0] for path in wanted} & set(values)
+    return {name: pruned(values[name], (p[1:] for p in wanted if p[0] == name)) for name in sorted(names)}
+
+
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Both, where ``above`` hides what it has a value for; objects are merged."""
     result = dict(below)

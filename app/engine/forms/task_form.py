@@ -209,30 +209,42 @@ class TaskForm:
         return lines
 
     @cached_property
-    def _live_names(self) -> frozenset[str]:
-        """The names that the page evaluates with as people type: in conditions and computed values."""
+    def _live_paths(self) -> set[tuple[str, ...]]:
+        """What the page evaluates with as people type: in conditions and computed values."""
         evaluator = self.scope.setting.evaluator
-        names: set[str] = set()
+        found: set[tuple[str, ...]] = set()
         for item in self.scope.walk(blank=True):
             computed = item.component.formula if item.type == "expression" else None
             for formula in (item.component.hide, computed):
-                names |= evaluator.names(formula) if formula is not None else set()
-        return frozenset(names)
+                found |= evaluator.paths(formula) if formula is not None else set()
+        return {named for path in found if (named := _without_scope(path))}
 
     @property
     def live_context(self) -> dict[str, Any]:
         """What the page's conditions use besides its fields; nothing else leaves the server."""
-        around, own = self.scope.environment, self._own_names(self.scope)
-        return {name: as_json(around[name]) for name in sorted(self._live_names - own) if name in around}
+        return as_json(self._live_of(self.scope.environment, self.scope))
 
     def known_of(self, row: Scope) -> dict[str, Any]:
         """What the page's conditions use of a row besides its fields."""
-        used = self._live_names - self._own_names(row)
-        return {name: row.data[name] for name in sorted(used) if name in row.data}
+        return self._live_of(row.data, row)
+
+    def _live_of(self, values: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+        own = self._own_names(scope)
+        found: dict[str, Any] = paths.pruned(
+            values, (path for path in self._live_paths if path[0] not in own)
+        )
+        return found
 
     @staticmethod
     def _own_names(scope: Scope) -> set[str]:
         return {item.component.path[0] for item in scope.all if item.component.holds_value}
+
+
+def _without_scope(path: tuple[str, ...]) -> tuple[str, ...]:
+    """A path of a row's expression without what says whose it is: the row's or what is around it."""
+    while path and path[0] in ("this", "parent"):
+        path = path[1:]
+    return path
 
 
 def _is_shown(item: Item) -> bool:

@@ -225,6 +225,28 @@ def test_a_rule_that_cannot_be_evaluated_refuses_the_answer(component: dict[str,
     assert form.errors == {"answer": ["Answer could not be checked. Try again."]}
 
 
+def test_many_rows_share_no_time_limit_and_one_bad_expression_spoils_no_other() -> None:
+    longest = 0
+
+    class Counting(Overtaxed):
+        def evaluate_many(self, expressions: Any) -> list[Any]:
+            nonlocal longest
+            longest = max(longest, len(expressions))
+            return super().evaluate_many(expressions)
+
+    count = field("number", "count", "Count")
+    note = field(key="note", conditional={"hide": "=count > 1"})
+    doubled = {"type": "expression", "key": "doubled", "expression": "=slow * 2"}
+    rows = {"type": "dynamiclist", "path": "rows", "label": "Rows", "components": [count, note, doubled]}
+    schema = load_schema({"components": [rows]})
+    sent = {"rows": [{"count": number % 3} for number in range(200)]}
+    form = build_form(schema, feel=Counting("slow"), context={"slow": 1}, json=sent)
+    assert form.validate()
+    assert [("note" in row) for row in form.values()["rows"]] == [number % 3 < 2 for number in range(200)]
+    assert {row["doubled"] for row in form.values()["rows"]} == {None}
+    assert longest <= 20
+
+
 @pytest.mark.parametrize("rule", ["=1 +", '="many"', "=[1, 2]"])
 def test_a_limit_that_is_no_number_refuses_the_answer(rule: str) -> None:
     form = answered(field("number", validate={"max": rule}), "5")

@@ -403,6 +403,37 @@ def test_pages_get_only_what_their_conditions_use() -> None:
     assert "secret" not in shown(form)
 
 
+def test_pages_get_only_the_properties_that_their_conditions_use() -> None:
+    request = {"priority": "HIGH", "cost": "secret", "machine": {"line": 4, "margin": "secret"}}
+    stock = [{"open": 1, "cost": "secret"}, {"open": 0, "cost": "secret"}]
+    row = {"type": "separator", "conditional": {"hide": "=this.left > 1 or parent.request.rush or i > 5"}}
+    schema = load_schema(
+        {
+            "components": [
+                {"type": "separator", "conditional": {"hide": '=request.priority = "LOW"'}},
+                {"type": "separator", "conditional": {"hide": "=request.machine.line > 4"}},
+                {"type": "separator", "conditional": {"hide": "=count(stock.open) > 2"}},
+                {"type": "separator", "conditional": {"hide": "=count(parts[open > limit]) > 2"}},
+                {"type": "dynamiclist", "path": "rows", "label": "Rows", "components": [row]},
+            ]
+        }
+    )
+    form = build_form(
+        schema,
+        feel=FEEL,
+        context={"request": request, "stock": stock, "parts": [{"open": 1}], "limit": 2, "other": "secret"},
+        data={"rows": [{"left": 1, "cost": "secret"}]},
+    )
+    assert form.live_context == {
+        "limit": 2,
+        "parts": [{"open": 1}],
+        "request": {"machine": {"line": 4}, "priority": "HIGH"},
+        "stock": [{"open": 1}, {"open": 0}],
+    }
+    assert form.known_of(form.items[-1].rows[0]) == {"left": 1}
+    assert "secret" not in shown(form)
+
+
 def test_photo_fields_offer_the_camera() -> None:
     schema = load_schema(
         {
