@@ -142,6 +142,11 @@ class Diagram:
             found.setdefault((flow.source, flow.target), []).append(flow.id)
         return found
 
+    @cached_property
+    def races(self) -> frozenset[str]:
+        """The ids of the event-based gateways."""
+        return frozenset(element.id for element in self.of_type("eventBasedGateway"))
+
     def outgoing(self, element_id: str) -> list[Flow]:
         return [flow for flow in self.flows.values() if flow.source == element_id]
 

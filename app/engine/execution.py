@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any
 
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
-from SpiffWorkflow.bpmn.util.event import BpmnEvent
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
@@ -28,18 +27,22 @@ from app.engine.core import Facts, ProcessEngine
 from app.engine.definitions import Definition
 from app.engine.diagram import Element
 from app.engine.diagram import Mapping as ValueMapping
+from app.engine.events import BoundaryEvent, catch_error, error_boundary
 from app.engine.feel import feel_value
+from app.engine.gateways import EventBasedGateway
 from app.engine.history import Journal
 from app.engine.models import HistoryKind, Incident, InstanceState, ProcessInstance, UserTask
 from app.engine.models import TaskState as RowState
 from app.engine.services import ServiceContext
-from app.engine.specs import error_boundary
-from app.engine.timers import Timer
+from app.engine.steps import EngineTask, Subprocess
+from app.engine.timers import FAILED, Timer
 from app.errors import BusinessError, MillwrightError
 
 log = logging.getLogger(__name__)
 
 MAXIMUM_STEPS = 1000
+# Finished tasks are dropped after so many steps, so that each costs the same.
+PRUNED_EVERY = 50
 
 
 class EndlessLoop(MillwrightError):
@@ -88,7 +91,7 @@ class Execution:
         """The execution of a new instance, standing at its start."""
         definition = engine.definition(session, instance.deployment_id)
         execution = cls(engine, session, instance, definition, actor, refuses=actor.user_id is not None)
-        execution.workflow = BpmnWorkflow(
+        execution.workflow = state.Workflow(
             definition.spec, dict(definition.subprocess_specs), script_engine=execution
         )
         return execution
@@ -143,6 +146,8 @@ class Execution:
                             "without waiting for anybody."
                         )
                     self._step(task)
+                    if steps % PRUNED_EVERY == 0:
+                        state.prune(self.workflow)
 
     def save(self) -> list[UserTask]:
         """Project the open tasks, write history and state; answers the user tasks now open."""
@@ -151,6 +156,8 @@ class Execution:
         self.instance.next_due_at = self._next_due()
         if self.workflow.is_completed():
             self._finish()
+        if self.instance.state == InstanceState.INCIDENT or self.instance.ended_at is not None:
+            incidents.settle(self)
         self.instance.engine_state = state.dump(self.workflow, self.variables)
         self.instance.revision += 1
         self.session.flush()
@@ -193,32 +200,67 @@ class Execution:
         """Run one task that needs nobody. What goes wrong is parked, not lost."""
         element = self._element(task)
         try:
+            if element is not None and not isinstance(task.task_spec, (EngineTask, Subprocess)):
+                self.enter(task, element)
             finished = task.run()
-        except (BusinessError, EndlessLoop):
+        except EndlessLoop:
             raise
         except Exception as error:
-            self._park(task, element, error)
+            self._failed(task, element, error)
             return
-        if element is not None and finished is not None:
-            # A service task has done its part by now, so that it finds the status as it was.
-            self._enter(element)
-            catching = isinstance(task.task_spec, CatchingEvent) and element.event in ("timer", "message")
-            self._leave(
-                task,
-                element,
-                HistoryKind.TIMER if catching and element.event == "timer" else HistoryKind.PASSED,
-            )
+        if not finished:
+            return
+        self._succeeded(task)
+        if element is not None:
+            timer = isinstance(task.task_spec, CatchingEvent) and element.event == "timer"
+            self._leave(task, element, HistoryKind.TIMER if timer else HistoryKind.PASSED)
+
+    def _failed(self, task: Task, element: Element | None, error: Exception) -> None:
+        """Refuse the whole action for a business error that somebody can be told, else park the step."""
+        if isinstance(error, BusinessError) and self.refuses:
+            raise error
+        task._set_state(TaskState.STARTED)
+        self._park(task, element, error)
+
+    def _succeeded(self, task: Task) -> None:
+        if self.retrying is not None and self.retrying.engine_task == task.id.hex:
+            incidents.resolve(self.retrying, self.actor)
+            self.retrying = None
 
     def complete_user_task(self, task: Task) -> None:
         """Run a user task that a person has done."""
-        element = self._element(task)
         task.run()
-        if element is not None:
-            self._leave(task, element, None)
 
-    def _enter(self, element: Element) -> None:
-        if element.status:
-            self.set_status(element.status)
+    def enter(self, task: Task, element: Element) -> None:
+        """Set the subject's status where the element asks for one, once for each token."""
+        if element.status and "entered" not in task.internal_data:
+            with self.session.begin_nested():
+                self.set_status(element.status)
+                self.session.flush()
+            task.internal_data["entered"] = True
+
+    def enter_user_task(self, task: Task) -> bool:
+        """Enter a user task that has become ready; False where that failed and the task is parked."""
+        element = self.element_of(task)
+        try:
+            self.enter(task, element)
+        except Exception as error:
+            self._failed(task, element, error)
+            return False
+        self._succeeded(task)
+        return True
+
+    def enter_subprocess(self, task: Task) -> bool:
+        """Enter a subprocess before its first step; False where that failed and the task is parked."""
+        element = self.element_of(task)
+        try:
+            self.enter(task, element)
+        except Exception as error:
+            self._failed(task, element, error)
+            return False
+        self._succeeded(task)
+        self.journal.add(HistoryKind.ENTERED, element)
+        return True
 
     def set_status(self, status: str) -> None:
         """Set the subject's status, as the diagram asks."""
@@ -230,19 +272,24 @@ class Execution:
 
     def flows_out_of(self, task: Task) -> list[str]:
         """The sequence flows that a finished task's token went along."""
-        source = task.task_spec.bpmn_id
+        source, diagram = task.task_spec.bpmn_id, self.definition.diagram
+        if isinstance(task.task_spec, EventBasedGateway):
+            return []  # told by the event that wins
         found: list[str] = []
+        if "race" in task.internal_data:
+            found += [flow.id for flow in diagram.incoming(source) if flow.source in diagram.races]
+        if isinstance(task.task_spec, BoundaryEvent) and not task.task_spec.cancel_activity:
+            return [flow.id for flow in diagram.outgoing(source)]
         for child in task.children:
             if child.has_state(TaskState.PREDICTED_MASK) or child.state == TaskState.CANCELLED:
                 continue
             target = child.task_spec.name.removesuffix(".BoundaryEventSplit")
-            found.extend(self.definition.diagram.between.get((source, target), ())[:1])
+            found.extend(diagram.between.get((source, target), ())[:1])
         return found
 
-    def _leave(self, task: Task, element: Element, kind: HistoryKind | None) -> None:
-        if kind is not None:
-            flows = self.flows_out_of(task)
-            self.journal.add(kind, element, {"flows": flows} if flows else None)
+    def _leave(self, task: Task, element: Element, kind: HistoryKind) -> None:
+        flows = self.flows_out_of(task)
+        self.journal.add(kind, element, {"flows": flows} if flows else None)
 
     def _element(self, task: Task) -> Element | None:
         name = getattr(task.task_spec, "bpmn_id", None)
@@ -265,8 +312,16 @@ class Execution:
                     continue
                 task.internal_data["since"] = clock.now().isoformat()
                 self.journal.add(HistoryKind.ENTERED, element)
-                if element.status:
-                    self.set_status(element.status)
+                self._enter_waiting(task, element)
+
+    def _enter_waiting(self, task: Task, element: Element) -> None:
+        try:
+            self.enter(task, element)
+        except Exception as error:
+            if isinstance(error, BusinessError) and self.refuses:
+                raise
+            task.internal_data[FAILED] = True
+            self._park(task, element, error)
 
     def _next_due(self) -> datetime | None:
         due = [
@@ -323,34 +378,42 @@ class Execution:
     def run_element(self, task: Task) -> bool | None:
         """Do a service, business rule or script task; None means it did not finish."""
         element = self.element_of(task)
+        variables, noted = dict(self.variables), self.journal.mark()
         try:
-            if element.type == "serviceTask":
-                with self.session.begin_nested():
+            with self.session.begin_nested():
+                if element.type == "serviceTask":
                     self._call_service(element)
-                    self.session.flush()
-            elif element.type == "businessRuleTask":
-                self._decide(element)
-            else:
-                self._set(element, self.value(element.script or "null"))
-        except BusinessError as error:
-            boundary = error_boundary(task, error.code)
-            if boundary is not None:
-                self.variables |= {"errorCode": error.code, "errorMessage": error.message}
-                event = BpmnEvent(boundary.task_spec.event_definition, payload={})
-                boundary.task_spec.catch(boundary, event)
-                boundary.task_spec._update(boundary)
-                return None
-            if self.refuses:
-                raise
-            self._park(task, element, error)
-            return None
+                elif element.type == "businessRuleTask":
+                    self._decide(element)
+                else:
+                    self._set(element, self.value(element.script or "null"))
+                # A service finds the status as it was.
+                self.enter(task, element)
+                self.session.flush()
         except Exception as error:
-            self._park(task, element, error)
+            self.variables = variables
+            self.journal.forget_since(noted)
+            self.facts.forget()
+            if not isinstance(error, BusinessError) or not self._caught(task, error.code, error.message):
+                self._failed(task, element, error)
             return None
-        if self.retrying is not None and self.retrying.engine_task == task.id.hex:
-            incidents.resolve(self.retrying, self.actor)
-            self.retrying = None
         return True
+
+    def _caught(self, task: Task, code: str, message: str) -> bool:
+        """Hand a business error to a boundary event for it, if the diagram has one."""
+        boundary = error_boundary(task, code)
+        if boundary is None:
+            return False
+        self.variables |= {"errorCode": code, "errorMessage": message}
+        catch_error(boundary)
+        self._succeeded(task)
+        return True
+
+    def throw_error(self, task: Task, code: str) -> None:
+        """An error end event has been reached."""
+        element = self.element_of(task)
+        if not self._caught(task, code, element.label):
+            raise MillwrightError(f"Nothing handles the error {code} that “{element.label}” raises.")
 
     def _set(self, element: Element, value: Any) -> None:
         name = element.attributes.get("resultVariable")
@@ -418,7 +481,9 @@ class Execution:
     def _send(
         self, name: str, to: str | list[str] | None, payload: dict[str, Any], element: Element | None = None
     ) -> None:
-        receivers = [to] if to is None or isinstance(to, str) else list(to)
+        receivers = to if isinstance(to, list) else [to]
+        if not all(isinstance(receiver, str) for receiver in receivers) and receivers != [None]:
+            raise MillwrightError(f"The message {name} is sent to {to!r}, which is no business key.")
         for receiver in receivers:
             messages.send(self.session, name, to=receiver, payload=payload, sender=self.instance)
         self.journal.add(
@@ -442,6 +507,10 @@ class Execution:
 
     # -- incidents -----------------------------------------------------------------------------
 
+    def park_timer(self, task: Task, error: Exception) -> None:
+        """A timer's expression has no value: the timer is parked, and its task or event still waits."""
+        self._park(task, self._element(task), error)
+
     def _park(self, task: Task, element: Element | None, error: Exception) -> None:
         """Keep a failed step as an incident: the token stays where it is until somebody retries."""
         log.error(
@@ -452,22 +521,41 @@ class Execution:
             extra={"instance_id": self.instance.id, "business_key": self.instance.business_key},
             exc_info=error,
         )
-        task._set_state(TaskState.STARTED)
         trace = "".join(traceback.format_exception(error))[-8000:]
         incident = incidents.park(self, task.id.hex, element, error, trace)
         self.journal.add(
             HistoryKind.INCIDENT, element, {"message": incident.message, "attempts": incident.attempts}
         )
 
+    def parked(self) -> dict[str, Task]:
+        """The tasks that incidents are about, by id."""
+        return {
+            task.id.hex: task
+            for tree in self._trees()
+            for task in tree.tasks.values()
+            if (task.state == TaskState.STARTED or FAILED in task.internal_data)
+            and not task.has_state(TaskState.FINISHED_MASK)
+        }
+
     def unpark(self, incident: Incident) -> None:
         """Put the token of an incident back to where it can run again."""
-        for tree in self._trees():
-            for task in tree.tasks.values():
-                if task.id.hex == incident.engine_task and task.state == TaskState.STARTED:
-                    task._set_state(TaskState.READY)
-                    self.retrying = incident
-                    return
-        incidents.resolve(incident, self.actor)
+        task = self.parked().get(incident.engine_task)
+        if task is None:
+            return
+        self.retrying = incident
+        if task.internal_data.pop(FAILED, False):
+            self._retry_waiting(task)
+        elif isinstance(task.task_spec, Subprocess) and task.id not in self.workflow.subprocesses:
+            task.task_spec._update(task)
+        else:
+            task._set_state(TaskState.READY)
+
+    def _retry_waiting(self, task: Task) -> None:
+        task.task_spec._update(task)
+        if FAILED not in task.internal_data:
+            self._enter_waiting(task, self.element_of(task))
+        if FAILED not in task.internal_data:
+            self._succeeded(task)
 
 
 def lock(session: Session, instance_id: int) -> ProcessInstance | None:

@@ -45,6 +45,14 @@ class Journal:
             }
         )
 
+    def mark(self) -> int:
+        """Where the journal is now, for :meth:`forget_since`."""
+        return len(self._rows)
+
+    def forget_since(self, mark: int) -> None:
+        """Drop what was added since ``mark``: it has been rolled back."""
+        del self._rows[mark:]
+
     def write(self, session: Session) -> None:
         if self._rows:
             rows = [{"instance_id": self._instance.id, **row} for row in self._rows]
@@ -69,7 +77,7 @@ def path(session: Session, instance_id: int) -> dict[str, list[str]]:
     rows = session.execute(
         select(HistoryEntry.element_id, HistoryEntry.detail).where(
             HistoryEntry.instance_id == instance_id,
-            HistoryEntry.kind.in_([HistoryKind.LEFT, HistoryKind.PASSED]),
+            HistoryEntry.kind.in_([HistoryKind.LEFT, HistoryKind.PASSED, HistoryKind.TIMER]),
         )
     )
     elements: dict[str, None] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -51,7 +51,7 @@ def park(
         jobs.enqueue(
             execution.session,
             "retry",
-            {"incident": incident.id},
+            {"incident": incident.id, "attempts": incident.attempts},
             run_at=clock.now() + jobs.backoff(incident.attempts),
             instance_id=execution.instance.id,
         )
@@ -65,9 +65,16 @@ def resolve(incident: Incident, by: Actor) -> None:
 
 @jobs.job_handler("retry")
 def retry_job(engine: ProcessEngine, session: Session, payload: Mapping[str, Any], job: Job) -> None:
-    """The automatic attempt; one that a manager has resolved meanwhile needs nothing."""
+    """The automatic attempt. One that a manager was quicker with needs nothing."""
     incident = session.get(Incident, payload["incident"])
-    if incident is not None and incident.resolved_at is None:
+    if incident is None or incident.resolved_at is not None:
+        return
+    if incident.attempts != payload.get("attempts", incident.attempts):
+        return
+    instance = session.get(ProcessInstance, incident.instance_id)
+    if instance is not None and instance.state == InstanceState.SUSPENDED:
+        raise jobs.TryLater(f"{instance.business_key} is suspended.")
+    if instance is not None and instance.state in OPEN_STATES:
         retry(engine, session, incident.id, actor_of(incident))
 
 
@@ -107,9 +114,25 @@ def retry(engine: ProcessEngine, session: Session, incident_id: int, actor: Acto
     execution.unpark(found)
     execution.advance()
     execution.save()
-    others = session.scalar(
-        select(func.count()).where(Incident.instance_id == instance.id, Incident.resolved_at.is_(None))
-    )
-    if not others and instance.state == InstanceState.INCIDENT:
-        instance.state = InstanceState.RUNNING
     return instance
+
+
+def settle(execution: Execution) -> None:
+    """Resolve the incidents whose step is no longer there, and let the instance's state say whether any
+    is left."""
+    instance = execution.instance
+    parked = set() if instance.ended_at is not None else set(execution.parked())
+    left = 0
+    for incident in unresolved(execution.session, instance.id):
+        if incident.engine_task in parked:
+            left += 1
+        else:
+            resolve(incident, execution.actor)
+    if not left and instance.state == InstanceState.INCIDENT:
+        instance.state = InstanceState.RUNNING
+
+
+def unresolved(session: Session, instance_id: int) -> list[Incident]:
+    """The open incidents of an instance, oldest first."""
+    query = select(Incident).where(Incident.instance_id == instance_id, Incident.resolved_at.is_(None))
+    return list(session.scalars(query.order_by(Incident.id)))

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.database import unit_of_work
-from app.engine import deployments, state
+from app.engine import deployments, incidents, state
 from app.engine.actors import SYSTEM, Actor
 from app.engine.bindings import StartContext
 from app.engine.diagram import Element
+from app.engine.events import Message
 from app.engine.execution import Execution, lock
 from app.engine.models import (
     OPEN_STATES,
@@ -26,7 +27,6 @@ from app.engine.models import (
     ProcessInstance,
     TaskState,
 )
-from app.engine.specs import Message
 from app.errors import Conflict, Forbidden, NotFound
 
 if TYPE_CHECKING:
@@ -218,6 +218,7 @@ def cancel(
         row.state, row.completed_at = TaskState.CANCELLED, now
     instance.state, instance.ended_at, instance.next_due_at = InstanceState.CANCELLED, now, None
     instance.end_reason = reason[:500]
+    incidents.settle(execution)
     instance.engine_state = state.dump(execution.workflow, execution.variables)
     instance.revision += 1
     execution.journal.add(HistoryKind.CANCELLED, None, {"reason": reason})
@@ -242,7 +243,8 @@ def resume(
     instance = _open(session, instance_id)
     if instance.state != InstanceState.SUSPENDED:
         raise Conflict(f"{instance.business_key} is not suspended.")
-    return _turn(engine, session, instance, actor, InstanceState.RUNNING, HistoryKind.RESUMED, reason)
+    into = InstanceState.INCIDENT if incidents.unresolved(session, instance_id) else InstanceState.RUNNING
+    return _turn(engine, session, instance, actor, into, HistoryKind.RESUMED, reason)
 
 
 def _turn(

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.engine import jobs
 from app.engine.actors import SYSTEM, Actor
+from app.engine.events import Message
 from app.engine.models import OPEN_STATES, HistoryKind, InstanceState, Job, ProcessInstance
-from app.engine.specs import Message
 from app.errors import Conflict, Forbidden, NotFound
 
 if TYPE_CHECKING:

@@ -67,11 +67,12 @@ def project(execution: Execution) -> list[UserTask]:
             row.completed_at = clock.now()
             element = execution.definition.diagram.elements.get(row.element_id)
             execution.journal.add(HistoryKind.CANCELLED, element, {"task": row.id})
-    if ready:
+    entered = [task for task in ready.values() if execution.enter_user_task(task)]
+    if entered:
         summary = execution.engine.binding(execution.instance.key).describe(
             execution.session, execution.instance.subject_id
         )
-        for task in ready.values():
+        for task in entered:
             still_open.append(_row(execution, task, summary))
         execution.session.flush()
     execution.open_tasks = still_open
@@ -80,8 +81,6 @@ def project(execution: Execution) -> list[UserTask]:
 
 def _row(execution: Execution, task: Task, summary: Any) -> UserTask:
     element = execution.element_of(task)
-    if element.status:
-        execution.set_status(element.status)
     now = clock.now()
     instance = execution.instance
     roles = element.candidate_roles
@@ -146,7 +145,7 @@ def _due(execution: Execution, element: Element, now: datetime) -> datetime | No
 
 
 def _priority(given: Any) -> str:
-    return given if given in HEAD_START else "MEDIUM"
+    return given if isinstance(given, str) and given in HEAD_START else "MEDIUM"
 
 
 def _number(given: Any) -> int | None:

@@ -13,7 +13,6 @@ from SpiffWorkflow.bpmn.parser.BpmnParser import BpmnParser, full_tag
 from SpiffWorkflow.bpmn.parser.event_parsers import (
     BoundaryEventParser,
     EndEventParser,
-    EventBasedGatewayParser,
     IntermediateCatchEventParser,
     IntermediateThrowEventParser,
     ReceiveTaskParser,
@@ -23,12 +22,8 @@ from SpiffWorkflow.bpmn.parser.event_parsers import (
 from SpiffWorkflow.bpmn.parser.task_parsers import ConditionalGatewayParser, GatewayParser, SubWorkflowParser
 from SpiffWorkflow.bpmn.parser.TaskParser import TaskParser
 from SpiffWorkflow.bpmn.specs import defaults
-from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import ErrorEventDefinition
-from SpiffWorkflow.bpmn.specs.event_definitions.message import MessageEventDefinition
-from SpiffWorkflow.bpmn.specs.mixins import BpmnSpecMixin
-from SpiffWorkflow.specs.base import TaskSpec
-from SpiffWorkflow.task import Task
 
+from app.engine import events, gateways, steps
 from app.engine.diagram import expression_of
 from app.engine.timers import CycleTimer, DateTimer
 from app.errors import MillwrightError
@@ -40,43 +35,6 @@ class DefinitionError(MillwrightError):
     def __init__(self, message: str, element_id: str | None = None) -> None:
         super().__init__(message)
         self.element_id = element_id
-
-
-class EngineTask(BpmnSpecMixin, TaskSpec):
-    """A task that the engine does itself: the execution decides what that means.
-
-    The hook answers True when it is done and None when the step failed and is parked as an
-    incident: SpiffWorkflow then keeps the task STARTED, neither finished nor lost.
-    """
-
-    def _run_hook(self, my_task: Task) -> bool | None:
-        super()._run_hook(my_task)
-        done: bool | None = my_task.workflow.script_engine.run_element(my_task)
-        return done
-
-
-class ServiceTask(EngineTask):
-    pass
-
-
-class BusinessRuleTask(EngineTask):
-    pass
-
-
-class ScriptTask(EngineTask):
-    pass
-
-
-class Message(MessageEventDefinition):
-    """A message: thrown into the job table, caught with the outputs its element maps."""
-
-    def throw(self, my_task: Task) -> None:
-        my_task.workflow.script_engine.throw_message(my_task, self.name)
-
-    def update_task_data(self, my_task: Task) -> None:
-        payload = my_task.internal_data.pop(self.name, None)
-        if payload is not None:
-            my_task.workflow.script_engine.receive_message(my_task, payload)
 
 
 class EventParsing:
@@ -94,13 +52,18 @@ class EventParsing:
                 return CycleTimer(name, expression_of(child.text))
         raise DefinitionError(f"The timer {name} has no time.", self.node.get("id"))
 
-    def parse_message_event(self, message_event: etree._Element) -> Message:
+    def parse_error_event(self, error_event: etree._Element) -> events.Error:
+        reference = error_event.get("errorRef")
+        error = self.process_parser.parser.errors.get(reference, {})  # type: ignore[attr-defined]
+        return events.Error(error.get("name") or "error", error.get("error_code"))
+
+    def parse_message_event(self, message_event: etree._Element) -> events.Message:
         reference = message_event.get("messageRef")
         messages = self.process_parser.parser.messages  # type: ignore[attr-defined]
         name = messages.get(reference) if reference else None
         if not name:
             raise DefinitionError("The event has no message with a name.", self.node.get("id"))
-        return Message(name)
+        return events.Message(name)
 
 
 class StartParsing(EventParsing, StartEventParser):
@@ -136,23 +99,23 @@ class ProcessParser(BpmnParser):
 
     PARSER_CLASSES: ClassVar[dict[str, Any]] = {
         full_tag("startEvent"): (StartParsing, defaults.StartEvent),
-        full_tag("endEvent"): (EndParsing, defaults.EndEvent),
+        full_tag("endEvent"): (EndParsing, events.EndEvent),
         full_tag("userTask"): (TaskParser, defaults.UserTask),
-        full_tag("manualTask"): (TaskParser, defaults.NoneTask),
-        full_tag("task"): (TaskParser, defaults.NoneTask),
-        full_tag("subProcess"): (SubWorkflowParser, defaults.SubWorkflowTask),
+        full_tag("manualTask"): (TaskParser, steps.PlainTask),
+        full_tag("task"): (TaskParser, steps.PlainTask),
+        full_tag("subProcess"): (SubWorkflowParser, steps.Subprocess),
         full_tag("exclusiveGateway"): (ConditionalGatewayParser, defaults.ExclusiveGateway),
-        full_tag("parallelGateway"): (GatewayParser, defaults.ParallelGateway),
-        full_tag("inclusiveGateway"): (ConditionalGatewayParser, defaults.InclusiveGateway),
-        full_tag("scriptTask"): (TaskParser, ScriptTask),
-        full_tag("serviceTask"): (TaskParser, ServiceTask),
-        full_tag("businessRuleTask"): (TaskParser, BusinessRuleTask),
-        full_tag("intermediateCatchEvent"): (CatchParsing, defaults.IntermediateCatchEvent),
+        full_tag("parallelGateway"): (GatewayParser, gateways.ParallelGateway),
+        full_tag("inclusiveGateway"): (ConditionalGatewayParser, gateways.InclusiveGateway),
+        full_tag("scriptTask"): (TaskParser, steps.ScriptTask),
+        full_tag("serviceTask"): (TaskParser, steps.ServiceTask),
+        full_tag("businessRuleTask"): (TaskParser, steps.BusinessRuleTask),
+        full_tag("intermediateCatchEvent"): (CatchParsing, events.CatchEvent),
         full_tag("intermediateThrowEvent"): (ThrowParsing, defaults.IntermediateThrowEvent),
-        full_tag("boundaryEvent"): (BoundaryParsing, defaults.BoundaryEvent),
-        full_tag("receiveTask"): (ReceiveParsing, defaults.ReceiveTask),
+        full_tag("boundaryEvent"): (BoundaryParsing, events.BoundaryEvent),
+        full_tag("receiveTask"): (ReceiveParsing, events.ReceiveTask),
         full_tag("sendTask"): (SendParsing, defaults.SendTask),
-        full_tag("eventBasedGateway"): (EventBasedGatewayParser, defaults.EventBasedGateway),
+        full_tag("eventBasedGateway"): (GatewayParser, gateways.EventBasedGateway),
     }
     OVERRIDE_PARSER_CLASSES: ClassVar[dict[str, Any]] = {}
 
@@ -179,15 +142,3 @@ def _plain(error: Exception) -> str:
     """The first line of a library's error, without its source excerpts."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:300]
-
-
-def error_boundary(task: Task, code: str) -> Task | None:
-    """The waiting error boundary event of ``task`` that catches ``code``, if the diagram has one."""
-    parent = task.parent
-    if parent is None or not parent.task_spec.name.endswith(".BoundaryEventSplit"):
-        return None
-    for sibling in parent.children:
-        definition = getattr(sibling.task_spec, "event_definition", None)
-        if isinstance(definition, ErrorEventDefinition) and definition.code in (None, "", code):
-            return sibling
-    return None

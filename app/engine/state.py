@@ -1,9 +1,9 @@
 """An instance's engine state as compact JSON: the tokens, and nothing that is known elsewhere.
 
 The specification belongs to the deployment and is cached; variables belong to the whole
-instance, not to each task; finished tasks are in the history. What remains is the part of
-SpiffWorkflow's task tree that its joins and boundary events still look at, so that the hundredth
-round of a loop costs what the first did.
+instance, not to each task; finished tasks are in the history. What remains are the tokens, and the
+few finished tasks that boundary events still look at, so that the hundredth round of a loop costs
+what the first did.
 
 A task is a list ``[id, parent's position, specification, state, changed at]`` with its internal
 data as a sixth item where there is any; a tree lists parents before children.
@@ -15,31 +15,45 @@ from typing import Any
 from uuid import UUID
 
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
-from SpiffWorkflow.bpmn.specs.mixins.inclusive_gateway import InclusiveGateway
-from SpiffWorkflow.bpmn.specs.mixins.parallel_gateway import ParallelGateway
 from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
 from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
+from app.engine.events import BoundaryEvent
+from app.engine.timers import Timer
+
 VERSION = 1
+
+
+class Workflow(BpmnWorkflow):
+    """A workflow whose timers go off in the order in which they are due, and only when asked."""
+
+    def refresh_timers(self) -> None:
+        waiting = [
+            (Timer.due(task), task)
+            for task in self.event_manager.tasks.values()
+            if isinstance(task.task_spec.event_definition, Timer)
+        ]
+        waiting.sort(key=lambda entry: (entry[0] is not None, entry[0]))
+        for _, task in waiting:
+            task.task_spec._update(task)
+
+    def update_waiting_tasks(self) -> None:
+        for task in list(self.tasks.values()):
+            if task.state == TaskState.WAITING and not isinstance(task.task_spec, CatchingEvent):
+                task.task_spec._update(task)
+
+
 # The states of a task that holds a token: somebody or something has to happen there.
 STANDING = (TaskState.READY, TaskState.WAITING, TaskState.STARTED)
-# Set anew whenever an event is looked at; never worth storing.
-TRANSIENT = {"seen_events"}
 
 
 def dump(workflow: BpmnWorkflow, variables: dict[str, Any]) -> dict[str, Any]:
     """Prune ``workflow`` and answer its state as JSON values."""
-    for tree in (workflow, *workflow.subprocesses.values()):
-        prune(tree)
-    reachable = {task_id for tree in (workflow, *workflow.subprocesses.values()) for task_id in tree.tasks}
-    subprocesses = {
-        task_id.hex: _dump_tree(sub)
-        for task_id, sub in workflow.subprocesses.items()
-        if task_id in reachable and not workflow.get_task_from_id(task_id).has_state(TaskState.FINISHED_MASK)
-    }
+    prune(workflow)
+    subprocesses = {task_id.hex: _dump_tree(sub) for task_id, sub in workflow.subprocesses.items()}
     state: dict[str, Any] = {"version": VERSION, "variables": variables, "tree": _dump_tree(workflow)}
     if subprocesses:
         state["subprocesses"] = subprocesses
@@ -52,7 +66,7 @@ def load(
     """Rebuild the workflow that :func:`dump` described."""
     if state.get("version") != VERSION:
         raise ValueError(f"engine state of version {state.get('version')} is not known")
-    workflow = BpmnWorkflow(spec, subprocess_specs, script_engine=script_engine, deserializing=True)
+    workflow = Workflow(spec, subprocess_specs, script_engine=script_engine, deserializing=True)
     _load_tree(workflow, state["tree"])
     waiting = dict(state.get("subprocesses", {}))
     _load_subprocesses(workflow, workflow, waiting)
@@ -76,7 +90,7 @@ def _dump_tree(tree: Any) -> dict[str, Any]:
         internal = {
             key: value
             for key, value in task.internal_data.items()
-            if key not in TRANSIENT and value is not None
+            if value is not None and value is not False
         }
         if internal:
             entry.append(internal)
@@ -121,57 +135,59 @@ def _load_subprocesses(top: BpmnWorkflow, tree: Any, waiting: dict[str, Any]) ->
         _load_subprocesses(top, sub, waiting)
 
 
-def prune(tree: Any) -> None:
-    """Take out of a task tree the finished tasks that nothing will ask about again.
+def prune(workflow: BpmnWorkflow) -> None:
+    """Take out of ``workflow`` the subprocesses and tasks that are over and not asked about again.
 
-    Kept are the root, all unfinished tasks, and of the finished ones: splits of boundary events
-    that are still open, with the tasks attached to them, because their join compares these; and
-    the arrivals at a gateway that still waits for others. A finished task between a kept parent
-    and kept descendants is spliced out.
+    Kept are the roots, all unfinished tasks, and of the finished ones the splits of boundary events
+    that are still open, with the tasks attached to them, because their join compares these. A
+    finished task between a kept parent and kept descendants is spliced out.
     """
-    awaited = {
-        task.task_spec.name
-        for task in tree.tasks.values()
-        if task.state == TaskState.WAITING and isinstance(task.task_spec, (ParallelGateway, InclusiveGateway))
-    }
-    _prune_below(tree, tree.task_tree, awaited)
+    trees = (workflow, *workflow.subprocesses.values())
+    living = {task.id for tree in trees for task in tree.tasks.values() if not _finished(task)}
+    for task_id in set(workflow.subprocesses) - living:
+        del workflow.subprocesses[task_id]
+    for tree in (workflow, *workflow.subprocesses.values()):
+        _prune_below(tree, tree.task_tree)
 
 
-def _prune_below(tree: Any, task: Task, awaited: set[str]) -> None:
-    attached = _is_split(task) and any(not _finished(child) for child in task.children)
+def _prune_below(tree: Any, task: Task) -> None:
+    attached = _is_open_split(task)
     children: list[UUID] = []
     for child in task.children:
-        children.extend(_kept(tree, child, awaited, attached))
+        children.extend(_kept(tree, child, attached))
     task._children = children
     for child_id in children:
         tree.tasks[child_id]._parent = task.id
 
 
-def _kept(tree: Any, task: Task, awaited: set[str], attached: bool) -> list[UUID]:
+def _kept(tree: Any, task: Task, attached: bool) -> list[UUID]:
     """What takes this task's place under its parent: itself, its kept descendants, or nothing.
 
     ``attached`` says that the parent is a split of boundary events that is still open.
     """
     if not _finished(task):
         if not task.has_state(TaskState.PREDICTED_MASK):
-            _prune_below(tree, task, awaited)
+            _prune_below(tree, task)
         return [task.id]
-    open_split = _is_split(task) and any(not _finished(child) for child in task.children)
-    arrived = task.task_spec.name in awaited or any(
-        child.task_spec.name in awaited for child in task.children
-    )
-    if attached or open_split or arrived:
-        _prune_below(tree, task, awaited)
+    if _is_open_split(task) or (attached and not _listened(task)):
+        _prune_below(tree, task)
         return [task.id]
     inherited: list[UUID] = []
     for child in task.children:
-        inherited.extend(_kept(tree, child, awaited, False))
+        inherited.extend(_kept(tree, child, False))
     tree.tasks.pop(task.id)
     return inherited
 
 
-def _is_split(task: Task) -> bool:
-    return bool(task.task_spec.name.endswith(".BoundaryEventSplit"))
+def _is_open_split(task: Task) -> bool:
+    return bool(task.task_spec.name.endswith(".BoundaryEventSplit")) and any(
+        not _finished(child) for child in task.children
+    )
+
+
+def _listened(task: Task) -> bool:
+    """Whether this is an event that happened without interrupting anything: its token is elsewhere."""
+    return isinstance(task.task_spec, BoundaryEvent) and not task.task_spec.cancel_activity
 
 
 def _finished(task: Task) -> bool:

@@ -9,15 +9,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from SpiffWorkflow.bpmn.specs.event_definitions.timer import CycleTimerEventDefinition, TimerEventDefinition
+from SpiffWorkflow.bpmn.specs.event_definitions.timer import TimerEventDefinition
 from SpiffWorkflow.task import Task
-from SpiffWorkflow.util.task import TaskState
 
 from app import clock
 from app.errors import MillwrightError
 
 MAXIMUM_CYCLES = 1000
 MINIMUM_PERIOD = timedelta(seconds=1)
+# Set on a waiting timer whose expression failed, until somebody retries.
+FAILED = "failed"
+# What every database and every calculation with it can hold.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class TimerError(MillwrightError):
@@ -37,13 +40,19 @@ def duration(text: str, start: datetime) -> timedelta:
 
 def instant(text: str, start: datetime) -> datetime:
     """The instant that ``text`` names: an ISO 8601 date and time, or a duration from ``start``."""
-    if isinstance(text, str) and text.upper().startswith("P"):
-        return start + duration(text, start)
     try:
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        if isinstance(text, str) and text.upper().startswith("P"):
+            found = start + duration(text, start)
+        else:
+            found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except OverflowError as error:
+        raise TimerError(f"{text!r} is too far away.") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise TimerError(f"{text!r} is neither a date and time nor a duration.") from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    if not EARLIEST <= found < LATEST:
+        raise TimerError(f"{text!r} is too far away.")
+    return found
 
 
 def cycle(text: str, start: datetime) -> tuple[int, timedelta]:
@@ -58,13 +67,38 @@ def cycle(text: str, start: datetime) -> tuple[int, timedelta]:
 
 
 class Timer(TimerEventDefinition):
-    """What the three kinds of timer share: the FEEL expression and the stored due time."""
+    """What the timers share: a FEEL expression, and its value, stored when the timer is entered.
+
+    An expression that has no value is an incident of the timer alone: whatever else the instance
+    waits for goes on.
+    """
 
     def __init__(self, name: str, expression: str, **kwargs: Any) -> None:
         super().__init__(name, expression, **kwargs)
 
-    def _evaluate(self, task: Task) -> Any:
-        return task.workflow.script_engine.evaluate(task, self.expression)
+    def has_fired(self, my_task: Task) -> bool:
+        data = my_task.internal_data
+        if data.get("event_value") is None:
+            if FAILED in data:
+                return False
+            script_engine = my_task.workflow.script_engine
+            try:
+                data["event_value"] = self._begin(script_engine.evaluate(my_task, self.expression))
+            except Exception as error:
+                data[FAILED] = True
+                script_engine.park_timer(my_task, error)
+                return False
+        if not data.get("event_fired") and self._goes_off(my_task):
+            data["event_fired"] = True
+        return bool(data.get("event_fired", False))
+
+    def _begin(self, value: Any) -> Any:
+        """What is stored for the value of the expression. Raises :class:`TimerError`."""
+        raise NotImplementedError
+
+    def _goes_off(self, my_task: Task) -> bool:
+        due = self.due(my_task)
+        return due is not None and due <= clock.now()
 
     @staticmethod
     def due(task: Task) -> datetime | None:
@@ -78,43 +112,28 @@ class Timer(TimerEventDefinition):
 class DateTimer(Timer):
     """Goes off at an instant, or a duration after it was entered."""
 
-    def has_fired(self, my_task: Task) -> bool:
-        if my_task.internal_data.get("event_value") is None:
-            due = instant(self._evaluate(my_task), clock.now())
-            my_task.internal_data["event_value"] = due.isoformat()
-        if datetime.fromisoformat(my_task.internal_data["event_value"]) <= clock.now():
-            my_task.internal_data["event_fired"] = True
-        return bool(my_task.internal_data.get("event_fired", False))
+    def _begin(self, value: Any) -> str:
+        return instant(value, clock.now()).isoformat()
 
 
-class CycleTimer(Timer, CycleTimerEventDefinition):
-    """Goes off again and again; each time, a new token leaves and the timer keeps waiting."""
+class CycleTimer(Timer):
+    """Goes off once in each period; its boundary event then waits for the next one."""
 
-    def has_fired(self, my_task: Task) -> bool:
-        return bool(my_task.internal_data.get("event_fired", False))
-
-    def update_task(self, my_task: Task) -> None:
+    def _begin(self, value: Any) -> dict[str, Any]:
         now = clock.now()
-        value = my_task.internal_data.get("event_value")
-        if value is None:
-            cycles, period = cycle(self._evaluate(my_task), now)
-            value = {
-                "cycles": min(cycles, MAXIMUM_CYCLES),
-                "next": (now + period).isoformat(),
-                "period": period.total_seconds(),
-            }
-            my_task.internal_data["event_value"] = value
-        due = datetime.fromisoformat(value["next"])
-        if value["cycles"] == 0 or due > now:
-            return
+        cycles, period = cycle(value, now)
+        return {
+            "cycles": min(cycles, MAXIMUM_CYCLES),
+            "next": (now + period).isoformat(),
+            "period": period.total_seconds(),
+        }
+
+    def _goes_off(self, my_task: Task) -> bool:
+        if not super()._goes_off(my_task):
+            return False
+        value = my_task.internal_data["event_value"]
+        due, period = datetime.fromisoformat(value["next"]), timedelta(seconds=value["period"])
         # After an outage the missed periods are caught up with once, not one by one.
-        while due <= now:
-            due += timedelta(seconds=value["period"])
-        value["next"] = due.isoformat()
+        value["next"] = (due + period * ((clock.now() - due) // period + 1)).isoformat()
         value["cycles"] = value["cycles"] - 1 if value["cycles"] > 0 else -1
-        for output in my_task.task_spec.outputs:
-            if output.name.endswith(".BoundaryEventJoin"):
-                continue
-            child = my_task._add_child(output, TaskState.FUTURE)
-            child.task_spec._predict(child, mask=TaskState.NOT_FINISHED_MASK)
-            child.task_spec._update(child)
+        return True
