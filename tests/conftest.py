@@ -192,9 +192,10 @@ def demo_site(demonstration: Path, tmp_path: Path) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, started when the first test asks for it."""
+    """Chromium, for the tests of one module: while it runs, Playwright keeps an event loop running
+    in this thread, which no other test shall meet."""
     from tests.support.browser import chromium
 
     try:
