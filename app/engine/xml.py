@@ -11,6 +11,7 @@ from app.errors import MillwrightError
 MAXIMUM_BYTES = 2 * 1024 * 1024
 MAXIMUM_DEPTH = 60
 MAXIMUM_ELEMENTS = 50_000
+MAXIMUM_ATTRIBUTES = 200  # of one element: looking one up takes longer the more there are
 FORBIDDEN = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -26,7 +27,7 @@ def parse(data: bytes) -> etree._Element:
     """The root element of ``data``. Raises :class:`XmlError`.
 
     Refused outright: document type declarations and with them entities of any kind, processing
-    instructions, more than 2 MB, 60 levels or 50,000 elements.
+    instructions, more than 2 MB, 60 levels, 50,000 elements, or 200 attributes of one of them.
     """
     if len(data) > MAXIMUM_BYTES:
         raise XmlError(f"The file is larger than {MAXIMUM_BYTES // 1024 // 1024} MB.")
@@ -72,6 +73,8 @@ def _measure(root: etree._Element) -> None:
         depth, count = depth + 1, count + 1
         if depth > MAXIMUM_DEPTH:
             raise XmlError(f"The file is nested more than {MAXIMUM_DEPTH} levels deep.", node.sourceline)
+        if len(node.attrib) > MAXIMUM_ATTRIBUTES:
+            raise XmlError(f"An element has more than {MAXIMUM_ATTRIBUTES} attributes.", node.sourceline)
         if count > MAXIMUM_ELEMENTS:
             raise XmlError(f"The file has more than {MAXIMUM_ELEMENTS:,} elements.", node.sourceline)
 

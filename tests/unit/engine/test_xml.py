@@ -72,3 +72,9 @@ def test_the_line_of_the_fault_is_known() -> None:
     with pytest.raises(XmlError) as caught:
         parse(b"<a>\n<b>\n</c></a>")
     assert caught.value.line == 3
+
+
+def test_an_element_with_very_many_attributes_is_refused() -> None:
+    attributes = " ".join(f'a{number}="1"' for number in range(300))
+    with pytest.raises(XmlError, match="more than 200 attributes"):
+        parse(f"<a {attributes}/>".encode())
