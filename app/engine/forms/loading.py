@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ from app.engine.forms.settings import MAXIMUM_DEPTH, Settings
 MAXIMUM_BYTES = 512 * 1024
 MAXIMUM_COMPONENTS = 500
 MAXIMUM_PROBLEMS = 50
+LARGEST = 10**15
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def load_schema(data: bytes | Mapping[str, Any]) -> FormSchema:
@@ -28,6 +32,7 @@ def load_schema(data: bytes | Mapping[str, Any]) -> FormSchema:
     """
     reader = _Reader()
     given = _json(data) if isinstance(data, bytes | bytearray) else data
+    _check_values(given)
     components = reader.form(given)
     if reader.problems:
         raise FormSchemaError(reader.problems)
@@ -37,13 +42,37 @@ def load_schema(data: bytes | Mapping[str, Any]) -> FormSchema:
 
 def _json(data: bytes) -> Any:
     if len(data) > MAXIMUM_BYTES:
-        raise _refused("The form is larger than 512 kB.", "Split it into several forms.")
+        raise _too_large()
     try:
         return json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise _refused(
             "The form is not valid JSON.", "Open it in the form editor and save it again."
         ) from error
+
+
+def _too_large() -> FormSchemaError:
+    return _refused("The form is larger than 512 kB.", "Split it into several forms.")
+
+
+def _check_values(given: Any) -> None:
+    """Refuse what no page can show or no JSON holds, wherever in a schema it stands."""
+    size = 0
+    waiting = [given]
+    while waiting:
+        value = waiting.pop()
+        size += 1 + (len(value) if isinstance(value, str) else 0)
+        if size > MAXIMUM_BYTES:
+            raise _too_large()
+        if isinstance(value, str) and _SURROGATE.search(value):
+            message = "A text of the form has half a character in it, which no page can show."
+            raise _refused(message, f"Write the text again: “{_SURROGATE.sub('…', value)[:60]}”.")
+        if isinstance(value, int | float) and not abs(value) < LARGEST:
+            raise _refused("A number of the form is too large, or is none.", "Use one of at most 15 digits.")
+        if isinstance(value, Mapping):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            waiting += value
 
 
 def _no_constant(name: str) -> None:

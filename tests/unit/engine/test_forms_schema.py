@@ -222,6 +222,7 @@ def test_rows_have_keys_of_their_own() -> None:
 
 def test_limits_on_size_number_and_depth() -> None:
     assert "512 kB" in problems(b" " * (512 * 1024 + 1))[0].message
+    assert "512 kB" in problems({"components": [component(custom="y" * 600_000)]})[0].message
     many = [component(key=f"a{number}") for number in range(501)]
     assert "at most 500" in problems({"components": many})[0].message
     load_schema({"components": many[:500]})
@@ -230,6 +231,41 @@ def test_limits_on_size_number_and_depth() -> None:
         nested = {"type": "group", "components": [nested]}
     assert "levels" in problems({"components": [nested]})[0].message
     load_schema({"components": nested["components"]})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"label": "Half \ud83d"},
+        {"properties": {"addLabel": "\udfff"}},
+        {"description": "{{ \ud800 }}"},
+        {"type": "select", "values": [{"value": "a", "label": "\ud800"}]},
+        {"unknown": {"\ud800": 1}},
+    ],
+)
+def test_half_characters_are_refused(settings: dict[str, Any]) -> None:
+    schema = {"components": [component(**settings)]}
+    for given in (schema, json.dumps(schema).encode()):
+        (problem,) = problems(given)
+        assert problem.message == "A text of the form has half a character in it, which no page can show."
+        problem.hint.encode()
+
+
+@pytest.mark.parametrize(
+    "number",
+    [10**5000, -(10**5000), float("nan"), float("inf"), 1e300],
+    ids=["huge", "low", "nan", "inf", "1e300"],
+)
+def test_numbers_that_are_none_or_without_measure_are_refused(number: float) -> None:
+    for settings in (
+        {"defaultValue": number},
+        {"type": "dynamiclist", "path": "rows", "properties": {"minRows": number}},
+        {"type": "select", "values": [{"value": number, "label": "x"}]},
+        {"validate": {"minLength": number}},
+    ):
+        (problem,) = problems({"components": [component(**settings)]})
+        assert problem.message == "A number of the form is too large, or is none."
+    assert problems(b'{"components": [{"type": "number", "key": "a", "defaultValue": 1e999}]}')
 
 
 def test_all_problems_are_found_at_once_within_reason() -> None:
