@@ -43,7 +43,7 @@ def site(session: Session) -> Site:
     """The site's settings, with defaults for those that nobody has changed."""
     known = asdict(Site())
     stored = session.execute(sa.select(Setting.key, Setting.value).where(Setting.key.in_(known)))
-    return Site(**{**known, **{key: value for key, value in stored}})
+    return Site(**{**known, **{row.key: row.value for row in stored}})
 
 
 def change_site(session: Session, by: int | None, **changes: str) -> Site:

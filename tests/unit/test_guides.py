@@ -26,10 +26,7 @@ def test_the_guide_names_every_service_and_no_other(engine: ProcessEngine) -> No
 def test_the_guide_names_every_attribute() -> None:
     schema = json.loads((Path(diagram.__file__).parent / "schema" / "millwright.json").read_text())
     attributes = {
-        attribute["name"]
-        for kind in schema["types"]
-        if "extends" in kind
-        for attribute in kind["properties"]
+        attribute["name"] for kind in schema["types"] if "extends" in kind for attribute in kind["properties"]
     }
     assert attributes - CODE == set()
 
@@ -51,7 +48,10 @@ def test_the_scenario_in_the_guide_runs(engine: ProcessEngine) -> None:
     assert result.failures == []
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")) + [ROOT / "README.md"], ids=lambda p: p.name)
+PAGES = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
