@@ -17,6 +17,7 @@ IGNORED = frozenset({"button", "image"})
 TYPES = VALUED | IGNORED | {"group", "text", "html", "table", "separator", "spacer"}
 
 ROWS_LIMIT = 500
+FORM_ROWS_LIMIT = 2000
 
 
 @dataclass(frozen=True, slots=True)

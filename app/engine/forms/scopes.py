@@ -17,7 +17,7 @@ from app.engine.forms.formulas import FAILED, Evaluator
 from app.engine.forms.items import Item
 from app.engine.forms.options import Choices, known_options
 from app.engine.forms.rows import KnownRows, Matching, Row
-from app.engine.forms.schema import IGNORED, ROWS_LIMIT, Component, Formula, Text
+from app.engine.forms.schema import FORM_ROWS_LIMIT, IGNORED, ROWS_LIMIT, Component, Formula, Text
 from app.engine.forms.submissions import Submission
 
 
@@ -30,6 +30,7 @@ class Setting:
     options: Callable[[str], list[dict[str, Any]] | None] | None
     zone: ZoneInfo
     edit: tuple[str, str] | None = None
+    rows_left: int = FORM_ROWS_LIMIT
     offered: dict[str, Choices] = field(default_factory=dict)
 
 
@@ -121,7 +122,7 @@ class Scope:
         known = KnownRows(component, data, self.setting.evaluator, self.setting.context)
         item.marks = known.marks
         item.next_index = len(data)
-        for position, row in enumerate(self._rows(item, known)):
+        for position, row in enumerate(self._counted(item, self._rows(item, known))):
             submission = None
             if self.submission is not None and row.sent is not None:
                 submission = self.submission.row(component, row.sent)
@@ -156,6 +157,15 @@ class Scope:
         if len(matching.rows) > highest:
             item.fault = "rows-many"
         return self._edited(item, matching.rows[:highest], len(known))
+
+    def _counted(self, item: Item, rows: list[Row]) -> list[Row]:
+        """As many of the rows as the form may still have: lists in lists multiply."""
+        setting = self.setting
+        if len(rows) > setting.rows_left:
+            item.fault = "rows-beyond"
+        counted = rows[: setting.rows_left]
+        setting.rows_left -= len(counted)
+        return counted
 
     def _first_rows(self, component: Component, known: int) -> list[Row]:
         """The rows before anybody answers: those known, or the number that a new list begins with."""

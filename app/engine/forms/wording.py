@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.engine.forms.schema import CHOICES, Component
+from app.engine.forms.schema import CHOICES, FORM_ROWS_LIMIT, Component
 
 
 def inside(label: str) -> str:
@@ -61,6 +61,7 @@ def unreadable(component: Component, label: str, code: str) -> str:
         "json-list": f"{said} must be a list.",
         "json-rows": f"{said} must be a list of objects.",
         "json-file": f"{said} is for files, which cannot be sent as JSON.",
+        "rows-beyond": f"{said}: a form can have at most {FORM_ROWS_LIMIT:,} rows in all.",
         "rows-changed": f"{said}: the list has changed meanwhile. Check it again.",
         "rows-fixed": f"{said}: rows cannot be added here.",
         "rows-twice": f"{said}: a row is there twice.",

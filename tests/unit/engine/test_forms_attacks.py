@@ -355,6 +355,33 @@ def test_enormous_lists_are_refused_quickly(count: int) -> None:
     assert time.perf_counter() - begun < 10
 
 
+def test_lists_in_lists_do_not_multiply_without_end() -> None:
+    note = {"type": "textfield", "key": "note", "label": "Note", "conditional": {"hide": "=count > 1"}}
+    inner = {
+        "type": "dynamiclist",
+        "path": "parts",
+        "label": "Parts",
+        "components": [{"type": "number", "key": "count", "label": "Count"}, note],
+    }
+    outer = {"type": "dynamiclist", "path": "steps", "label": "Steps", "components": [inner]}
+    schema = load_schema({"components": [outer]})
+    parts = [("steps.{}.parts", str(part)) for part in range(500)]
+    pages = [("steps", str(step)) for step in range(500)]
+    pages += [(name.format(step), part) for step in range(500) for name, part in parts]
+    begun = time.perf_counter()
+    for sent in (
+        {"json": {"steps": [{"parts": [{"count": 1}] * 500}] * 500}},
+        {"formdata": MultiDict(pages)},
+    ):
+        form = build_form(schema, feel=FEEL, **sent)
+        assert not form.validate()
+        assert set(map(tuple, form.errors.values())) == {
+            ("Parts: a form can have at most 2,000 rows in all.",)
+        }
+        assert sum(1 + len(step["parts"]) for step in form.data["steps"]) == 2000
+    assert time.perf_counter() - begun < 20
+
+
 def test_huge_indices_and_numbers_do_no_harm() -> None:
     sent = MultiDict(
         [
