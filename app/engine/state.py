@@ -11,6 +11,7 @@ data as a sixth item where there is any; a tree lists parents before children.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 from uuid import UUID
 
@@ -111,7 +112,8 @@ def _load_tree(tree: Any, dumped: dict[str, Any]) -> None:
         task = Task(tree, specs[name], state=state, id=UUID(task_id))
         task.last_state_change = changed
         if len(entry) > 5:
-            task.internal_data = entry[5]
+            # A copy: what was loaded is compared with what is stored in its place.
+            task.internal_data = deepcopy(entry[5])
         if parent >= 0:
             task._parent = created[parent].id
             created[parent]._children.append(task.id)

@@ -6,6 +6,7 @@ SpiffWorkflow's timers read the system's time and evaluate Python; these keep it
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,8 @@ from app.errors import MillwrightError
 
 MAXIMUM_CYCLES = 1000
 MINIMUM_PERIOD = timedelta(seconds=1)
+# Months are counted one by one.
+MANY_MONTHS = re.compile(r"\d{4}[.,\d]*[YM]")
 # Set on a waiting timer whose expression failed, until somebody retries.
 FAILED = "failed"
 # What every database and every calculation with it can hold.
@@ -31,6 +34,8 @@ def duration(text: str, start: datetime) -> timedelta:
     """The length of an ISO 8601 duration counted from ``start`` (months have their real length)."""
     if not isinstance(text, str) or not text.upper().startswith("P") or len(text) < 3:
         raise TimerError(f"{text!r} is no duration such as PT4H or P2D.")
+    if MANY_MONTHS.search(text.upper().partition("T")[0]):
+        raise TimerError(f"{text!r} is too long.")
     try:
         parsed = TimerEventDefinition.parse_iso_duration(text)
         return TimerEventDefinition.get_timedelta_from_start(parsed, start)

@@ -50,7 +50,8 @@ errands = sa.Table(
 
 def _create(ctx: StartContext) -> Subject:
     values = {"status": "NEW", "note": str(ctx.values.get("note", ""))}
-    number = ctx.session.connection().execute(errands.insert().values(values)).inserted_primary_key[0]
+    created = ctx.session.connection().execute(errands.insert().values(values))
+    (number,) = created.inserted_primary_key or (0,)
     return Subject(number, f"E-{number}")
 
 
