@@ -219,19 +219,31 @@ class DateAnswer(Answer):
 
 
 class FilesAnswer(Answer):
-    """Uploaded files; their value is an empty list until they are stored."""
+    """Uploaded files. Its value are the ids of those that were attached before; they stay.
 
-    @property
-    def empty(self) -> list[Any]:
-        return []
+    New ones have no ids until they are stored. Where only one file is asked for, a new one replaces it.
+    """
+
+    files: list[Any]
 
     def process_data(self, value: Any) -> None:
-        self.data = []
-        self.files: list[Any] = []
+        ids = value if isinstance(value, list) else []
+        self.data = [item for item in ids if isinstance(item, int) and not isinstance(item, bool)]
+        self.files = []
 
     def process_formdata(self, valuelist: list[Any]) -> None:
-        self.data = []
         self.files = [file for file in valuelist if getattr(file, "filename", None)]
+        if self.files and not self.component.multiple:
+            self.data = []
+
+    def text(self) -> str:
+        return ""
+
+    @property
+    def attached(self) -> str:
+        """How many files are attached already, such as “2 files”; empty if none."""
+        count = len(self.data)
+        return f"{count} {'file' if count == 1 else 'files'}" if count else ""
 
 
 FIELDS: dict[str, type[Answer]] = {

@@ -105,6 +105,8 @@ class Item:
             return ""
         if not self.locked:
             return answer.text()
+        if self.type == "filepicker":
+            return self.attached
         if self.type == "datetime":
             return answer.text().replace("T", " ")
         value = self.value
@@ -181,11 +183,16 @@ class Item:
     def files(self) -> list[Any]:
         return self.field.files if isinstance(self.field, FilesAnswer) else []
 
+    @property
+    def attached(self) -> str:
+        """How many files are attached already, such as “2 files”."""
+        return self.field.attached if isinstance(self.field, FilesAnswer) else ""
+
     # -- what was answered ---------------------------------------------------------------------
 
     @property
     def value(self) -> Any:
-        """The value as JSON: rows are lists of objects; files an empty list until they are stored."""
+        """The value as JSON: rows are lists of objects, files the ids of those stored before."""
         if self.type == "dynamiclist":
             return [row.values(everything=True) for row in self.rows]
         if self.type == "expression":
@@ -210,7 +217,8 @@ class Item:
         if sent is None:
             answer.process(None, self.scope.initial(self))
             return
-        answer.process(_Sent({answer.name: sent}), None)
+        before = self.scope.initial(self) if self.type == "filepicker" else None
+        answer.process(_Sent({answer.name: sent}), before)
         if answer.process_errors:
             self.fault = str(answer.process_errors[0])
 

@@ -39,6 +39,19 @@ def put(values: Any, path: str | Iterable[str], value: Any) -> None:
     values[parts[-1]] = value
 
 
+def add(values: Any, path: str, more: list[Any]) -> None:
+    """Add to the list that a path leads to, as :func:`put` finds it: the ids of a field's new files.
+
+    Raises :class:`LookupError` where a row is not there.
+    """
+    holder = values
+    for name in path.split("."):
+        holder = holder[int(name)] if isinstance(holder, list) and name.isdigit() else get(holder, (name,))
+        if holder is None:
+            break
+    put(values, path, [*(holder if isinstance(holder, list) else []), *more])
+
+
 def _nowhere(name: str) -> Any:
     raise LookupError(f"nothing can be put under {name}")
 

@@ -96,10 +96,10 @@ class JsonSubmission:
         if not paths.has(self.values, component.path):
             return None
         value = paths.get(self.values, component.path)
-        if value is None or (component.type == "filepicker" and value == []):
-            return []
         if component.type == "filepicker":
-            raise ValidationError("json-file")
+            return self._no_files(value)
+        if value is None:
+            return []
         if component.type in SEVERAL:
             if not isinstance(value, list) or len(value) > 10_000:
                 raise ValidationError("json-list")
@@ -118,6 +118,13 @@ class JsonSubmission:
 
     def name(self, component: Component) -> str:
         return component.key
+
+    @staticmethod
+    def _no_files(value: Any) -> list[Any]:
+        """Files come by pages only; null or an empty list says that there are no new ones."""
+        if value not in (None, []):
+            raise ValidationError("json-file")
+        return []
 
     def rows(self, component: Component, known: KnownRows) -> Matching | None:
         if not paths.has(self.values, component.path):

@@ -62,8 +62,8 @@ class TaskForm:
     def values(self) -> dict[str, Any]:
         """The answers as JSON: visible fields that may be written, and computed ones.
 
-        Rows also hold their read-only fields, from what the process knows. Files are empty lists:
-        :attr:`uploads` has them, and :func:`app.engine.forms.put` puts there what was stored.
+        Rows also hold their read-only fields, from what the process knows. Files are the ids of those
+        attached before; :attr:`uploads` has the new ones, and :func:`app.engine.forms.put` adds theirs.
         """
         return self.scope.values()
 

@@ -811,6 +811,42 @@ def test_uploads_are_handed_over_by_path() -> None:
     assert values == {"photos": [1], "items": [{"photos": [1]}]}
 
 
+def test_files_that_are_attached_already_stay() -> None:
+    photos = field("filepicker", "photos", "Photos", multiple=True, validate={"required": True})
+    rows = {"type": "dynamiclist", "path": "items", "label": "Items", "components": [photos]}
+    known = {"photos": [4, 5], "items": [{"photos": [6]}]}
+    form = form_of(photos, rows, data=known, formdata=page(("items", "0")), files=MultiDict())
+    assert form.validate(), form.errors
+    assert form.values() == known
+    sent = MultiDict([("photos", upload("a.jpg")), ("items.0.photos", upload("b.jpg"))])
+    form = form_of(photos, rows, data=known, formdata=page(("items", "0")), files=sent)
+    values = form.values()
+    for number, path in enumerate(form.uploads):
+        put(values, path, [8 + number])
+    assert values == {"photos": [4, 5, 8], "items": [{"photos": [6, 9]}]}
+    assert form.items[0].attached == "2 files"
+
+
+def test_one_new_file_replaces_the_one_there_was() -> None:
+    photo = field("filepicker", "photo", "Photo")
+    sent = MultiDict([("photo", upload("a.jpg"))])
+    assert form_of(photo, data={"photo": [4]}, files=sent).values() == {"photo": []}
+    assert form_of(photo, data={"photo": [4]}, files=MultiDict()).values() == {"photo": [4]}
+
+
+@pytest.mark.parametrize("given", [{}, {"photos": None}, {"photos": []}])
+def test_programs_cannot_take_files_away(given: dict[str, Any]) -> None:
+    form = form_of(field("filepicker", "photos", "Photos"), data={"photos": [4]}, json=given)
+    assert form.validate()
+    assert form.values() == {"photos": [4]}
+
+
+@pytest.mark.parametrize("known", ["x", 3, {"a": 1}, ["x", True, None, 4.5]])
+def test_what_is_no_id_is_no_file(known: Any) -> None:
+    form = form_of(field("filepicker", "photos", "Photos"), data={"photos": known}, formdata=page())
+    assert form.values() == {"photos": []}
+
+
 def test_files_of_another_kind_or_too_many_are_refused() -> None:
     photo = field("filepicker", "photo", "Photo", accept="image/*")
     form = form_of(photo, files=MultiDict([("photo", upload("virus.exe", "application/x-msdownload"))]))

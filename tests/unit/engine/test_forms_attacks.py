@@ -461,6 +461,16 @@ def test_pages_get_only_the_properties_that_their_conditions_use() -> None:
     assert "secret" not in shown(form)
 
 
+def test_files_that_are_attached_already_are_counted() -> None:
+    photos = {"type": "filepicker", "key": "p", "label": "Photos", "validate": {"required": True}}
+    schema = load_schema({"components": [photos]})
+    html = shown(build_form(schema, feel=FEEL, data={"p": [1, 2]}))
+    assert "2 files are already attached." in html
+    assert ' required=""' not in html
+    assert "1 file is already attached." in shown(build_form(schema, feel=FEEL, data={"p": [1]}))
+    assert "already attached" not in shown(build_form(schema, feel=FEEL))
+
+
 def test_photo_fields_offer_the_camera() -> None:
     schema = load_schema(
         {
