@@ -33,6 +33,8 @@ class Item:
         self.field: Answer | None = None
         self.children: list[Item] = []
         self.rows: list[Scope] = []
+        # New rows with nothing in them: shown again, but no answers.
+        self.untouched: list[Scope] = []
         # Which rows the process knows of, for the page to say which it showed.
         self.marks: list[str] = []
         # The first index that no row has or had: a removed row's data never become another's.
@@ -168,7 +170,12 @@ class Item:
 
     @property
     def can_add(self) -> bool:
-        return not self.component.rows_fixed and len(self.rows) < self.component.rows_maximum
+        return not self.component.rows_fixed and len(self.shown_rows) < self.component.rows_maximum
+
+    @property
+    def shown_rows(self) -> list[Scope]:
+        """The rows on the page: those that count, then those that nobody touched."""
+        return [*self.rows, *self.untouched]
 
     @property
     def can_remove(self) -> bool:
@@ -221,6 +228,16 @@ class Item:
         answer.process(_Sent({answer.name: sent}), before)
         if answer.process_errors:
             self.fault = str(answer.process_errors[0])
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether anything was typed, chosen or added here, be it wrong."""
+        if self.fault is not None:
+            return True
+        if self.field is None or self.locked:
+            return False
+        answer = self.field.data
+        return bool(self.files) or not (answer is False or answer in (None, "", []))
 
     def reading_problem(self) -> str | None:
         return None if self.fault is None else wording.unreadable(self.component, self.label, self.fault)

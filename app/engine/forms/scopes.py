@@ -18,7 +18,7 @@ from app.engine.forms.items import Item
 from app.engine.forms.options import Choices, known_options
 from app.engine.forms.rows import KnownRows, Matching, Row
 from app.engine.forms.schema import FORM_ROWS_LIMIT, IGNORED, ROWS_LIMIT, Component, Formula, Text
-from app.engine.forms.submissions import Submission
+from app.engine.forms.submissions import PageSubmission, Submission
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ class Scope:
         """All items, those of rows too; with ``blank``, those of the rows that can be added also."""
         for item in self.all:
             yield item
-            for row in item.rows:
+            for row in item.shown_rows if blank else item.rows:
                 yield from row.walk(blank)
             if blank and item.blank_row is not None:
                 yield from item.blank_row.walk(blank)
@@ -122,18 +122,38 @@ class Scope:
         known = KnownRows(component, data, self.setting.evaluator, self.setting.context)
         item.marks = known.marks
         item.next_index = len(data)
-        for position, row in enumerate(self._counted(item, self._rows(item, known))):
+        for row in self._counted(item, self._rows(item, known)):
             submission = None
             if self.submission is not None and row.sent is not None:
                 submission = self.submission.row(component, row.sent)
             facts = {} if row.known is None else data[row.known]
             item.next_index = max(item.next_index, row.index + 1)
-            item.rows.append(
-                Scope(self.setting, component.children, facts, submission, item, row.index, position)
-            )
+            position = len(item.rows)
+            scope = Scope(self.setting, component.children, facts, submission, item, row.index, position)
+            item.rows.append(scope)
+            if row.known is None and scope.is_untouched:
+                item.untouched.append(scope)
+        self._leave_out(item)
         if not component.rows_fixed:
             depth = self.prefix.count("__row")
             item.blank_row = Scope(self.setting, component.children, {}, None, item, f"__row{depth}__")
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether a page sent nothing for any field of this row."""
+        if not isinstance(self.submission, PageSubmission):
+            return False
+        inner = (row for item in self.all for row in item.rows)
+        return not any(item.is_answered for item in self.all) and all(row.is_untouched for row in inner)
+
+    def _leave_out(self, item: Item) -> None:
+        """New rows that nobody touched do not count, unless so many rows have to be there."""
+        spare = 0 if self.setting.edit else max(len(item.rows) - item.component.rows_minimum, 0)
+        item.untouched = item.untouched[max(len(item.untouched) - spare, 0) :]
+        left_out = set(item.untouched)
+        item.rows = [row for row in item.rows if row not in left_out]
+        for position, row in enumerate(item.shown_rows):
+            row.position = position
 
     def _known_rows(self, component: Component) -> list[Mapping[str, Any]]:
         rows = paths.get(self.data, component.path)
@@ -251,7 +271,7 @@ class Scope:
         """Answers have changed: so have the values of expressions."""
         self.__dict__.pop("environment", None)
         for item in self.all:
-            for row in (*item.rows, *([item.blank_row] if item.blank_row else [])):
+            for row in (*item.shown_rows, *([item.blank_row] if item.blank_row else [])):
                 row.forget()
 
     def _offer(self, item: Item) -> None:

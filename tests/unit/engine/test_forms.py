@@ -648,6 +648,48 @@ def test_a_list_has_so_many_rows(count: int, message: str) -> None:
     assert form.errors == {"steps": [message]}
 
 
+OPTIONAL = {**STEPS, "properties": {}}
+ZERO = field("number", "zero", "Zero")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ([], []),
+        ([("steps.0.what", "  "), ("steps.0.zero", "")], []),
+        ([("steps.1.what", "Look")], ["Look"]),
+        ([("steps.0.what", "Look"), ("steps.2.what", "Oil")], ["Look", "Oil"]),
+    ],
+)
+def test_new_rows_that_nobody_touched_are_no_answers(typed: list[tuple[str, str]], kept: list[str]) -> None:
+    rows = [("steps", "0"), ("steps", "1"), ("steps", "2")]
+    form = form_of(OPTIONAL, formdata=page(*rows, *typed))
+    assert form.validate(), form.errors
+    assert [row["what"] for row in form.values()["steps"]] == kept
+    assert len(form.items[0].shown_rows) == 3
+
+
+def test_rows_that_were_touched_or_known_or_must_be_there_are_answers() -> None:
+    missing = ["Enter what."]
+    zero = {**OPTIONAL, "components": [*OPTIONAL["components"], ZERO]}
+    form = form_of(zero, formdata=page(("steps", "0"), ("steps", "1"), ("steps.1.zero", "0")))
+    assert not form.validate()
+    assert form.errors == {"steps.0.what": missing}
+    assert form.items[0].rows[0].name == "steps.1"
+    form = form_of(zero, formdata=page(("steps", "0"), ("steps.0.zero", "nought")))
+    assert not form.validate()
+    assert form.errors["steps.0.what"] == missing
+    form = form_of(OPTIONAL, data={"steps": [{"code": "A"}]}, formdata=page(("steps", "0")))
+    assert not form.validate()
+    assert form.errors == {"steps.0.what": missing}
+    form = form_of(STEPS, formdata=page(("steps", "0"), ("steps", "1")))
+    assert not form.validate()
+    assert form.errors == {"steps.0.what": missing}
+    form = form_of(OPTIONAL, json={"steps": [{}]})
+    assert not form.validate()
+    assert form.errors == {"steps.0.what": missing}
+
+
 def test_rows_begin_with_what_is_known_or_the_default_number() -> None:
     assert len(form_of(STEPS).data["steps"]) == 1
     assert len(form_of(STEPS, data={"steps": [{}, {}]}).data["steps"]) == 2

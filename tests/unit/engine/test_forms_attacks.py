@@ -368,6 +368,7 @@ def test_lists_in_lists_do_not_multiply_without_end() -> None:
     parts = [("steps.{}.parts", str(part)) for part in range(500)]
     pages = [("steps", str(step)) for step in range(500)]
     pages += [(name.format(step), part) for step in range(500) for name, part in parts]
+    pages += [(f"steps.{step}.parts.{part}.count", "1") for step in range(3) for part in range(500)]
     begun = time.perf_counter()
     for sent in (
         {"json": {"steps": [{"parts": [{"count": 1}] * 500}] * 500}},
