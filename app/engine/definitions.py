@@ -148,6 +148,11 @@ def load_decisions(files: Mapping[str, bytes]) -> dict[str, tuple[DecisionModel,
 FILE_ERRORS = (DefinitionError, XmlError, DmnError, FormSchemaError)
 
 
+# The deployments that a session has made, in its ``info``: if it rolls back, SQLite gives their ids away
+# again, so that nobody may remember what they stood for.
+UNCOMMITTED = "uncommitted_deployments"
+
+
 class DefinitionCache:
     """Compiled definitions by deployment id. Deployments never change, so neither do these."""
 
@@ -169,6 +174,8 @@ class DefinitionCache:
         compiled = compile_files(
             {file.name: file.content for file in deployment.files}, deployment=deployment
         )
+        if deployment_id in session.info.get(UNCOMMITTED, ()):
+            return compiled
         with self._lock:
             if len(self._definitions) >= self._limit:
                 self._definitions.pop(next(iter(self._definitions)))

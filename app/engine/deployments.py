@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.engine.actors import Actor
-from app.engine.definitions import Definition, compile_files, digest
+from app.engine.definitions import UNCOMMITTED, Definition, compile_files, digest
 from app.engine.models import Deployment, DeploymentFile
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
+
+# How often a version number that somebody else has just taken is chosen anew.
+ATTEMPTS = 5
 
 
 def deploy(
@@ -27,17 +31,30 @@ def deploy(
     """
     compiled = compile_files(files)
     engine.binding(compiled.key)
-    fingerprint = digest(files)
-    newest = latest(session, compiled.key)
-    if newest is not None and newest.digest == fingerprint:
-        return newest
-    highest = session.scalar(select(func.max(Deployment.version)).where(Deployment.key == compiled.key))
+    for _ in range(ATTEMPTS):
+        newest = latest(session, compiled.key)
+        if newest is not None and newest.digest == digest(files):
+            return newest
+        deployment = _deployment(compiled, files, newest, by, note)
+        try:
+            with session.begin_nested():
+                session.add(deployment)
+        except IntegrityError:
+            continue  # somebody else has just deployed that version
+        session.info.setdefault(UNCOMMITTED, set()).add(deployment.id)
+        return deployment
+    raise Conflict(f"{compiled.name} is being deployed by others at the same moment. Try again.")
+
+
+def _deployment(
+    compiled: Definition, files: Mapping[str, bytes], newest: Deployment | None, by: Actor, note: str
+) -> Deployment:
     start = next((s for s in compiled.diagram.starts if s.event is None), None)
-    deployment = Deployment(
+    return Deployment(
         key=compiled.key,
-        version=(highest or 0) + 1,
+        version=1 if newest is None else newest.version + 1,
         name=compiled.name[:255],
-        digest=fingerprint,
+        digest=digest(files),
         note=note[:500],
         start_roles=",".join(start.candidate_roles) if start else "",
         start_messages=",".join(compiled.diagram.start_messages),
@@ -45,9 +62,6 @@ def deploy(
         deployed_by_name=by.name,
         files=[DeploymentFile(name=name, content=content) for name, content in sorted(files.items())],
     )
-    session.add(deployment)
-    session.flush()
-    return deployment
 
 
 def latest(session: Session, key: str) -> Deployment | None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
+from SpiffWorkflow.bpmn.specs.mixins.events.start_event import StartEvent
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
@@ -27,7 +28,7 @@ from app.engine.core import Facts, ProcessEngine
 from app.engine.definitions import Definition
 from app.engine.diagram import Element
 from app.engine.diagram import Mapping as ValueMapping
-from app.engine.events import BoundaryEvent, catch_error, error_boundary
+from app.engine.events import BoundaryEvent, Message, catch_error, error_boundary
 from app.engine.feel import feel_value
 from app.engine.gateways import EventBasedGateway
 from app.engine.history import Journal
@@ -80,7 +81,7 @@ class Execution:
         self.open_tasks: list[UserTask] = []
         self.retrying: Incident | None = None
         self.workflow: BpmnWorkflow
-        self._taken: set[Any] = set()
+        self._listened: set[str] = set()
 
     # -- beginning and end ---------------------------------------------------------------------
 
@@ -95,6 +96,15 @@ class Execution:
             definition.spec, dict(definition.subprocess_specs), script_engine=execution
         )
         return execution
+
+    def stand_at(self, start: Element) -> None:
+        """Let a new instance begin at one of its start events, and at no other."""
+        while ready := [task for task in self.workflow.tasks.values() if _is_internal(task)]:
+            ready[0].run()
+        for task in list(self.workflow.tasks.values()):
+            other = isinstance(task.task_spec, StartEvent) and task.task_spec.bpmn_id != start.id
+            if other and not task.has_state(TaskState.FINISHED_MASK):
+                task.cancel()
 
     @classmethod
     def resume(
@@ -122,6 +132,7 @@ class Execution:
         execution.variables = dict(saved["variables"])
         execution.workflow = state.load(saved, definition.spec, dict(definition.subprocess_specs), execution)
         execution.open_tasks = projection.open_tasks(session, instance.id)
+        execution._listened = execution._listens_to()
         return execution
 
     def advance(self) -> None:
@@ -162,6 +173,8 @@ class Execution:
         self.instance.revision += 1
         self.session.flush()
         self.journal.write(self.session)
+        if newly := self._listens_to() - self._listened:
+            messages.wake(self.session, self.instance.business_key, newly)
         return created
 
     def _finish(self) -> None:
@@ -322,6 +335,11 @@ class Execution:
                 raise
             task.internal_data[FAILED] = True
             self._park(task, element, error)
+
+    def _listens_to(self) -> set[str]:
+        """The names of the messages that somebody waits for."""
+        definitions = [t.task_spec.event_definition for t in self.workflow.event_manager.tasks.values()]
+        return {definition.name for definition in definitions if isinstance(definition, Message)}
 
     def _next_due(self) -> datetime | None:
         due = [
@@ -556,6 +574,11 @@ class Execution:
             self._enter_waiting(task, self.element_of(task))
         if FAILED not in task.internal_data:
             self._succeeded(task)
+
+
+def _is_internal(task: Task) -> bool:
+    """Whether a task that is ready stands for nothing that is drawn."""
+    return bool(task.state == TaskState.READY and task.task_spec.bpmn_id is None)
 
 
 def lock(session: Session, instance_id: int) -> ProcessInstance | None:

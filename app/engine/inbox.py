@@ -73,11 +73,11 @@ def list_tasks(
 
 
 def _scope(actor: Actor, scope: str) -> ColumnElement[bool]:
-    if scope == "mine":
-        return UserTask.assignee_id.in_([i.user_id for i in actor.identities if i.user_id is not None])
+    if scope == "all":
+        return UserTask.state == TaskState.OPEN
     if scope == "group":
         return for_group(actor)
-    return UserTask.state == TaskState.OPEN
+    return UserTask.assignee_id.in_([i.user_id for i in actor.identities if i.user_id is not None])
 
 
 def for_group(actor: Actor) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.database import unit_of_work
-from app.engine import deployments, incidents, state
+from app.engine import deployments, incidents, messages, state
 from app.engine.actors import SYSTEM, Actor
 from app.engine.bindings import StartContext
 from app.engine.diagram import Element
@@ -103,20 +103,20 @@ def _start(
     execution.variables.update(values)
     starter = _start_event(execution, message)
     execution.journal.add(HistoryKind.STARTED, starter, {"values": dict(values)})
-    if starter is not None and starter.status:
-        execution.set_status(starter.status)
-    execution.advance()
+    execution.stand_at(starter)
     if message is not None:
-        execution.workflow.event_manager.catch(
-            BpmnEvent(Message(message), payload=dict(values)), internal=False
-        )
-        execution.advance()
+        event = BpmnEvent(Message(message), payload=dict(values))
+        execution.workflow.event_manager.catch(event, internal=False)
+    execution.advance()
     execution.save()
     return instance
 
 
-def _start_event(execution: Execution, message: str | None) -> Element | None:
-    return next((s for s in execution.definition.diagram.starts if s.message == message), None)
+def _start_event(execution: Execution, message: str | None) -> Element:
+    for start in execution.definition.diagram.starts:
+        if start.message == message:
+            return start
+    raise Forbidden(f"{execution.definition.name} is started by a message, not by people.")
 
 
 def get(session: Session, instance_id: int) -> ProcessInstance:
@@ -243,6 +243,7 @@ def resume(
     instance = _open(session, instance_id)
     if instance.state != InstanceState.SUSPENDED:
         raise Conflict(f"{instance.business_key} is not suspended.")
+    messages.wake(session, instance.business_key)
     into = InstanceState.INCIDENT if incidents.unresolved(session, instance_id) else InstanceState.RUNNING
     return _turn(engine, session, instance, actor, into, HistoryKind.RESUMED, reason)
 

@@ -65,8 +65,13 @@ def enqueue(
         instance_id=instance_id,
     )
     session.add(job)
-    session.info.setdefault("queued_jobs", []).append(job)
+    announce(session, job)
     return job
+
+
+def announce(session: Session, job: Job) -> None:
+    """Have a job that is due looked at right after this transaction."""
+    session.info.setdefault("queued_jobs", []).append(job)
 
 
 def due(session: Session, limit: int = 100) -> list[int]:
@@ -136,12 +141,16 @@ def _record(session: Session, job_id: int, reason: str, *, failure: bool) -> Non
         job = _lock(session, job_id)
         if job is None:
             return
-        job.attempts += 1
         job.last_error = reason
-        if failure and job.attempts >= MAXIMUM_ATTEMPTS:
-            job.state = JobState.FAILED
-        else:
+        if failure:
+            job.attempts += 1
             job.run_at = clock.now() + backoff(job.attempts)
+            if job.attempts >= MAXIMUM_ATTEMPTS:
+                job.state = JobState.FAILED
+        else:
+            # Waiting is no failure: the longer it has lasted, the longer until the next look.
+            waited = clock.now() - job.created_at
+            job.run_at = clock.now() + min(max(waited, FIRST_RETRY), LONGEST_RETRY)
 
 
 def backoff(attempts: int) -> timedelta:

@@ -7,7 +7,7 @@ each other. It is done at least once, and marked done together with its effect: 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from app import clock
 from app.engine import jobs
 from app.engine.actors import SYSTEM, Actor
 from app.engine.events import Message
-from app.engine.models import OPEN_STATES, HistoryKind, InstanceState, Job, ProcessInstance
+from app.engine.models import OPEN_STATES, HistoryKind, InstanceState, Job, JobState, ProcessInstance
 from app.errors import Conflict, Forbidden, NotFound
 
 if TYPE_CHECKING:
@@ -68,6 +68,18 @@ def deliver_job(engine: ProcessEngine, session: Session, envelope: Mapping[str, 
         if clock.now() - job.created_at > KEPT:
             raise
         raise jobs.TryLater(str(reason)) from reason
+
+
+def wake(session: Session, business_key: str, names: Collection[str] | None = None) -> None:
+    """Offer the messages that were kept for an instance again, right after this transaction.
+
+    ``names`` are the messages that it has begun to wait for; None means any.
+    """
+    kept = select(Job).where(Job.state == JobState.WAITING, Job.kind == "message", Job.run_at > clock.now())
+    for job in session.scalars(kept):
+        if job.payload["to"] == business_key and (names is None or job.payload["name"] in names):
+            job.run_at = clock.now()
+            jobs.announce(session, job)
 
 
 def deliver(
