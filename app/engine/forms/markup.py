@@ -13,6 +13,11 @@ _NUMBERED = re.compile(r"\s{0,8}\d{1,3}[.)]\s+(.*)")
 _HEADING = re.compile(r"#{1,6}\s+(.*)")
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,2000}>|<!--.{0,2000}?-->", re.DOTALL)
 _BREAK = re.compile(r"<(?:br|/p|/div|/h[1-6]|/li|/tr)\b[^<>]{0,200}>", re.IGNORECASE)
+_RUNNING = re.compile(
+    r"<\s*(?:script|style|iframe|object|embed|svg|math|link|meta|base|form)\b"
+    r"|<[^<>]{0,2000}?[\s/\"']on[a-z]{3,30}\s{0,20}=|javascript\s{0,20}:",
+    re.IGNORECASE,
+)
 # Where an evaluated value stands while the text around it is marked up: private characters.
 _MARKS = ("\ue000", "\ue001")
 _MARKED = re.compile("\ue000(\\d{1,4})\ue001")
@@ -39,6 +44,12 @@ def render(parts: list[tuple[str, bool]]) -> Markup:
 def without_tags(source: str) -> str:
     """The text of an HTML component: its tags dropped, its line breaks kept."""
     return _TAG.sub("", _BREAK.sub("\n", source))
+
+
+def running_part(source: str) -> str | None:
+    """What of an HTML component could run, load or style something; None if nothing could."""
+    found = _RUNNING.search(source)
+    return None if found is None else found[0].strip()
 
 
 def _blocks(source: str) -> str:

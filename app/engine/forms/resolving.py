@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from app.engine.forms import options
@@ -11,6 +12,8 @@ from app.engine.forms.items import Item
 from app.engine.forms.schema import Formula
 from app.engine.forms.scopes import Scope
 
+log = logging.getLogger(__name__)
+
 # Conditions on conditions settle in as many rounds; those that contradict each other never do.
 MAXIMUM_ROUNDS = 8
 
@@ -19,6 +22,7 @@ def resolve(form: Scope) -> None:
     """Evaluate the expressions of all items until nothing changes any more."""
     items = list(form.walk(blank=True))
     evaluator = form.setting.evaluator
+    unsettled: list[Item] = []
     for _ in range(MAXIMUM_ROUNDS):
         form.forget()
         wanted = [(item, formula) for item in items for formula in _formulas(item)]
@@ -28,9 +32,13 @@ def resolve(form: Scope) -> None:
         found: dict[int, dict[str, Any]] = {}
         for (item, formula), value in zip(wanted, values, strict=True):
             found.setdefault(id(item), {})[formula.source] = value
-        changed = [_apply(item, found[id(item)]) for item in items if id(item) in found]
-        if not any(changed):
+        unsettled = [item for item in items if id(item) in found and _apply(item, found[id(item)])]
+        if not unsettled:
             break
+    # Conditions that contradict each other hide nothing: an answer is rather asked for than lost.
+    for item in unsettled:
+        log.warning("A condition of a form never settles: that of %s", item.path or item.component.id)
+        item.hidden_itself = False
     form.forget()
 
 

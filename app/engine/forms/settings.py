@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
-from app.engine.forms import patterns
+from app.engine.forms import markup, patterns
 from app.engine.forms.schema import (
     ANSWERED,
     CHOICES,
@@ -34,7 +34,8 @@ SIMPLE = str | int | float | bool
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
 # What JavaScript's objects have of their own, and what expressions see besides the fields.
 _RESERVED = frozenset({"constructor", "prototype", "toString", "valueOf", "hasOwnProperty"})
-_TAKEN = frozenset({"csrf_token", "outcome", "parent", "this", "completedBy"})
+_TAKEN = frozenset({"csrf_token", "outcome", "parent", "this", "i", "completedBy"})
+_KIND = re.compile(r"(\.[a-z0-9_-]{1,20}|\*/\*|[a-z]{1,20}/(\*|[a-z0-9.+-]{1,100}))\Z")
 _TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,10})?\Z", re.ASCII)
 
@@ -63,10 +64,11 @@ class Settings:
         properties = self.properties()
         appearance = self.section("appearance")
         layout = self.section("layout")
-        accept = self.string(given, "accept") or ""
         lowest, highest = self.row_limits(properties) if kind == "dynamiclist" else (0, ROWS_LIMIT)
         columns, columns_formula = self.columns() if kind == "table" else ((), None)
         content = {"text": "text", "html": "content"}.get(kind)
+        if kind == "html":
+            self.check_html()
         return Component(
             id=self.element,
             type=kind,
@@ -92,7 +94,7 @@ class Settings:
             subtype=self.subtype() if kind == "datetime" else "date",
             not_past=given.get("disallowPassedDates") is True,
             multiple=given.get("multiple") is True,
-            accept=tuple(part.strip().lower() for part in accept.split(",") if part.strip()),
+            accept=self.accept() if kind == "filepicker" else (),
             rows_default=self.first(self.whole(given, "defaultRepetitions", ROWS_LIMIT), 1),
             rows_minimum=lowest,
             rows_maximum=highest,
@@ -240,13 +242,34 @@ class Settings:
         self.problem("The default value must be a text, a number, true or false, or a list of them.")
         return None
 
+    def check_html(self) -> None:
+        part = markup.running_part(str(self.given.get("content", ""))[:TEXT_LENGTH])
+        if part is not None:
+            self.problem(
+                f"The HTML holds something that could run: “{part[:60]}”.",
+                "Remove it: an HTML component shows its text, with bold, lists and web links as in a text.",
+            )
+
+    def accept(self) -> tuple[str, ...]:
+        """The kinds of files that a picker takes: endings and media types, in small letters."""
+        given = self.string(self.given, "accept") or ""
+        parts = [part.strip().lower() for part in given.split(",")]
+        if bad := next((part for part in parts if part and not _KIND.match(part)), None):
+            self.problem(f"“{bad[:60]}” is no kind of file.", "Write endings or media types: .pdf, image/*")
+        return tuple(part for part in parts if part)
+
     # -- rules ---------------------------------------------------------------------------------
 
     def rules(self, kind: str, properties: Mapping[str, str]) -> Rules:
         given = self.section("validate")
         required = given.get("required", False)
-        if not isinstance(required, bool):
-            self.problem("“required” must be true or false.", "For a condition, set the property requiredIf.")
+        conditions = [self.formula(properties, "requiredIf")]
+        if isinstance(required, str) and required.startswith("="):
+            conditions.append(self._formula(required, "required"))
+        elif not isinstance(required, bool):
+            self.problem("“required” must be true, false, or an expression that begins with “=”.")
+        sources = [condition.source for condition in conditions if condition is not None]
+        several = " or ".join(f"({source})" for source in sources)
         number = kind == "number"
         low = self.bound(given, "min") if number else None
         high = self.bound(given, "max") if number else None
@@ -263,7 +286,7 @@ class Settings:
             self.problem(f"The pattern cannot be used: {fault}", "Use a simpler regular expression.")
         return Rules(
             required=required is True,
-            required_if=self.formula(properties, "requiredIf"),
+            required_if=Formula(several if len(sources) > 1 else sources[0]) if sources else None,
             minimum=low,
             maximum=high,
             min_length=shortest,

@@ -89,8 +89,9 @@ class PageSubmission:
 class JsonSubmission:
     """What a program sent. A field that is left out stays as it is; null empties it."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = values
+    def __init__(self, values: Any) -> None:
+        self.is_object = isinstance(values, Mapping)
+        self.values: Mapping[str, Any] = values if isinstance(values, Mapping) else {}
 
     def answers(self, component: Component) -> list[Any] | None:
         if not paths.has(self.values, component.path):

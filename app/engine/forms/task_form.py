@@ -127,6 +127,8 @@ class TaskForm:
         return []
 
     def _check_json(self, scope: Scope, submission: JsonSubmission) -> None:
+        if not submission.is_object:
+            self.add_error(None, "The answers must be a JSON object.")
         for unknown in submission.unknown(item.component for item in scope.all if item.component.holds_value):
             self.add_error(scope.path + unknown, f"The form has no field “{unknown[:100]}”.")
         for item in scope.all:
@@ -260,7 +262,7 @@ def build_form(
     data: Mapping[str, Any] | None = None,
     formdata: MultiDict | None = None,
     files: MultiDict | None = None,
-    json: Mapping[str, Any] | None = None,
+    json: Any = None,
     options: Callable[[str], list[dict[str, Any]] | None] | None = None,
 ) -> TaskForm:
     """The form of a schema, holding ``data``, and as it was answered: on a page or in JSON.

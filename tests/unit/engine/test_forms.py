@@ -436,8 +436,22 @@ def test_a_hidden_group_hides_what_is_in_it() -> None:
 
 def test_conditions_that_contradict_each_other_still_end() -> None:
     form = form_of(field(key="a", conditional={"hide": '=a = "x"'}), formdata=page(("a", "x")))
-    form.validate()
-    assert form.values() in ({}, {"a": "x"})
+    assert form.validate()
+    assert form.values() == {"a": "x"}
+    wanted = field(key="b", conditional={"hide": "=a != null"}, validate={"required": True})
+    form = form_of(field(key="a", conditional={"hide": "=b = null"}), wanted, formdata=page(("a", "x")))
+    assert not form.validate()
+    assert form.errors == {"b": ["Enter answer."]}
+
+
+def test_required_may_be_an_expression_itself() -> None:
+    needed = field(validate={"required": "=level > 2"}, properties={"requiredIf": '=outcome = "reject"'})
+    for context, errors in (
+        ({"level": 3}, {"answer": ["Enter answer."]}),
+        ({"level": 1, "outcome": "reject"}, {"answer": ["Enter answer."]}),
+        ({"level": 1, "outcome": "approve"}, {}),
+    ):
+        assert answered(needed, "", context=context).errors == errors
 
 
 def test_required_if_sees_the_outcome_and_the_answers() -> None:
@@ -780,6 +794,19 @@ def test_json_rows_of_a_list_that_may_change_keep_their_facts_by_id() -> None:
     form = form_of(steps, data={"steps": known}, json={"steps": sent})
     assert form.validate(), form.errors
     assert [(row["what"], row["code"]) for row in form.values()["steps"]] == [("x", "B"), ("new", None)]
+
+
+@pytest.mark.parametrize("given", [[1], [], "x", 3, True])
+def test_json_that_is_no_object_is_an_error(given: Any) -> None:
+    form = form_of(field(), json=given)
+    assert not form.validate()
+    assert form.errors == {"": ["The answers must be a JSON object."]}
+
+
+def test_endless_numbers_for_what_is_read_only_are_refused() -> None:
+    form = form_of(field("number", readonly=True), data={"answer": 1}, json={"answer": 10**5000})
+    assert not form.validate()
+    assert form.errors == {"answer": ["Answer cannot be changed here."]}
 
 
 def test_what_json_leaves_out_stays_and_null_empties() -> None:

