@@ -284,6 +284,8 @@ function evaluated(expression: string, environment: Values): unknown {
 
 type State = { rows: [string, number[], string][]; values: [string, string[]][] };
 
+type Kept = { base: string; state: State; sent: boolean };
+
 /** Keeps what was typed while the page is reloaded, or left and come back to, in this tab. */
 class Draft {
   private readonly key: string;
@@ -291,7 +293,7 @@ class Draft {
 
   constructor(
     private readonly task: TaskForm,
-    name: string,
+    private readonly name: string,
   ) {
     this.key = `millwright-draft-${name}`;
     this.base = JSON.stringify(this.state());
@@ -299,7 +301,7 @@ class Draft {
     task.form.addEventListener("input", () => this.save());
     task.form.addEventListener("change", () => this.save());
     task.form.addEventListener("submit", (event) => {
-      if (!event.defaultPrevented) sessionStorage.removeItem(this.key);
+      if (!event.defaultPrevented) this.save(true);
     });
   }
 
@@ -328,9 +330,10 @@ class Draft {
     return [...this.task.form.querySelectorAll<HTMLElement>("[data-rows]")];
   }
 
-  private save(): void {
+  /** Also what was sent: whether it arrived, only the next page tells. */
+  private save(sent = false): void {
     try {
-      sessionStorage.setItem(this.key, JSON.stringify({ base: this.base, state: this.state() }));
+      sessionStorage.setItem(this.key, JSON.stringify({ base: this.base, state: this.state(), sent }));
     } catch {
       // storage is full or forbidden: the form works without drafts
     }
@@ -338,9 +341,9 @@ class Draft {
 
   /** Only a draft of the form as it is now: what the process knows may have changed since. */
   private restore(): void {
-    const kept = parsed(sessionStorage.getItem(this.key) ?? undefined) as { base: string; state: State } | null;
+    const kept = parsed(sessionStorage.getItem(this.key) ?? undefined) as Kept | null;
     if (!kept) return;
-    if (kept.base !== this.base) {
+    if (kept.base !== this.base || (kept.sent && this.mayHaveArrived())) {
       sessionStorage.removeItem(this.key);
       return;
     }
@@ -356,6 +359,15 @@ class Draft {
       }
     }
     this.task.update();
+  }
+
+  /**
+   * A task that is still open has not been done. A form that starts something can be opened again after it
+   * was sent: its draft comes back only with the page itself, after a failure.
+   */
+  private mayHaveArrived(): boolean {
+    const [visit] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+    return this.name.startsWith("start-") && visit?.type === "navigate";
   }
 
   private restoreRows(name: string, indices: number[]): void {
