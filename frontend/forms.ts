@@ -8,6 +8,7 @@ type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 const MAXIMUM_ROUNDS = 8; // as on the server
 const MAXIMUM_FILES = 10;
+const DAY = 86_400_000; // milliseconds
 
 function parsed(text: string | undefined): Json {
   return text === undefined ? null : (JSON.parse(text) as Json);
@@ -41,11 +42,12 @@ function ahead(moment: number, zone: string): number {
   return Date.parse(`${clock}Z`) - moment;
 }
 
-/** A time of the site as a moment in UTC; as it is where it is none. */
+/** A time of the site as a moment in UTC, the first of two on a night when clocks are put back. */
 function inUtc(text: string, zone: string): string {
   const wall = Date.parse(`${text}Z`);
   if (Number.isNaN(wall)) return text;
-  const moment = wall - ahead(wall - ahead(wall, zone), zone);
+  const earliest = wall - ahead(wall - DAY, zone);
+  const moment = wall - ahead(earliest, zone);
   return new Date(moment).toISOString().replace(/\.\d+/, "");
 }
 
