@@ -59,7 +59,7 @@ def complete(task_id: int) -> ResponseReturnValue:
     except InvalidSubmission as error:
         return _render(_visible(task_id), error.form), 422
     except AlreadyDone as error:
-        return _render_closed(error.task, typed=kept.typed(_submitted_form(task_id))), 409
+        return _render_closed(error.task, typed=kept.typed(_submitted_form(task_id), request.form)), 409
     except (Conflict, Forbidden, BusinessError) as error:
         return _refused(task_id, error)
     return _next_step(completion)

@@ -211,12 +211,10 @@ def check_stock(session: Session, request: MaintenanceRequest, before: dict[str,
     """Two of each have left the store for this request, as movements and as usage."""
     order = session.scalars(sa.select(SparePartsRequest).filter_by(maintenance_request_id=request.id)).one()
     assert order.status == PartsRequestStatus.ISSUED
-    assert [
+    quantities = [
         (line.quantity_requested, line.quantity_approved, line.quantity_issued) for line in order.lines
-    ] == [
-        (2, 2, 2),
-        (3, 2, 2),
     ]
+    assert quantities == [(2, 2, 2), (3, 2, 2)]
     assert request.work is not None
     assert {used.part.part_number: used.quantity for used in request.work.parts_used} == {VALVE: 2, SENSOR: 2}
     for number, quantity in before.items():
@@ -242,19 +240,16 @@ def check_photo(session: Session, request: MaintenanceRequest, data: Path) -> No
 
 def check_log(session: Session, request: MaintenanceRequest) -> None:
     """The activity log has everybody's part in it, in order."""
-    work, orders = request.work, sa.select(SparePartsRequest.id).filter_by(maintenance_request_id=request.id)
-    assert work is not None
+    assert request.work is not None
+    orders = session.scalars(sa.select(SparePartsRequest.id).filter_by(maintenance_request_id=request.id))
+    records = [
+        ("MAINTENANCE_REQUEST", request.id),
+        ("MAINTENANCE_WORK", request.work.id),
+        *(("SPARE_PARTS_REQUEST", order) for order in orders),
+    ]
     entries = session.scalars(
         sa.select(ActivityLog)
-        .where(
-            sa.or_(
-                sa.and_(
-                    ActivityLog.entity_type == "MAINTENANCE_REQUEST", ActivityLog.entity_id == request.id
-                ),
-                sa.and_(ActivityLog.entity_type == "MAINTENANCE_WORK", ActivityLog.entity_id == work.id),
-                sa.and_(ActivityLog.entity_type == "SPARE_PARTS_REQUEST", ActivityLog.entity_id.in_(orders)),
-            )
-        )
+        .where(sa.tuple_(ActivityLog.entity_type, ActivityLog.entity_id).in_(records))
         .order_by(ActivityLog.id)
     )
     told = [(entry.action, entry.user.name if entry.user else None) for entry in entries]

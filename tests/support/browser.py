@@ -27,7 +27,7 @@ PHONE_AGENT = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/126.0.0.0 Mobile Safari/537.36"
 )
-PATIENCE = 15_000  # milliseconds; a page that needs longer hangs
+PATIENCE = 10_000  # milliseconds; a page that needs longer hangs
 
 CHECKS = Path(__file__).with_name("page_checks.js")
 

@@ -1,0 +1,115 @@
+"""Every page, for every role, on a phone and on a desktop: it opens, and has nothing to complain about.
+
+What is looked for on each page is in ``tests/support/page_checks.js``; the policy against foreign and
+inline scripts complains in the console, which fails a test, too.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.ops.demo import LOGINS, Login
+from tests.browser.conftest import Cast
+from tests.support.person import Person
+
+PAGES = (
+    "/",
+    "/?scope=group",
+    "/?q=nothing+is+called+that",
+    "/requests",
+    "/requests?show=every",
+    "/machines",
+    "/machines/1",
+    "/m/M-0001",
+    "/scan",
+    "/parts",
+    "/parts/1",
+    "/notifications",
+    "/profile",
+    "/menu",
+    "/no-such-page",
+)
+STARTERS = ("SUPERVISOR", "ADMIN")
+FIRST_OF_EACH_ROLE = {login.role: login for login in reversed(LOGINS)}.values()
+
+
+@pytest.mark.parametrize("login", FIRST_OF_EACH_ROLE, ids=lambda login: login.key)
+@pytest.mark.parametrize("phone", [True, False], ids=["phone", "desktop"])
+def test_every_page_opens_without_a_complaint(cast: Cast, login: Login, phone: bool) -> None:
+    person = cast(login.key, phone=phone)
+    page = person.page
+    for address in (*PAGES, *(["/report"] if login.role in STARTERS else [])):
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    for address in linked_records(page):
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def linked_records(page: Page) -> list[str]:
+    """Of each kind of record that the lists lead to, the first one."""
+    found: dict[str, str] = {}
+    for listing in ("/?scope=group", "/?scope=mine", "/requests?show=every"):
+        page.goto(listing)
+        for link in page.get_by_role("main").locator("a[href]").all():
+            address = link.get_attribute("href") or ""
+            if kind := re.fullmatch(r"/(tasks|requests)/\d+", address):
+                found.setdefault(kind[1], address)
+    return list(found.values())
+
+
+def test_the_diagram_shows_where_a_task_stands(cast: Cast) -> None:
+    tomasz = cast("technician")
+    page = tomasz.page
+    tomasz.open_task("Carry out work", "Transfer")
+    card = page.get_by_role("region", name="Where it stands")
+    card.scroll_into_view_if_needed()
+    here = card.locator(".diagram svg .millwright-here[data-element-id=carry_out_work]")
+    expect(here).to_be_visible()
+    expect(card.locator(".djs-element.millwright-done[data-element-id=accept_request]")).to_have_count(1)
+    stroke = here.locator(".djs-visual > rect").evaluate("shape => getComputedStyle(shape).stroke")
+    other = card.locator("[data-element-id=confirm_repair] .djs-visual > rect")
+    assert stroke != other.evaluate("shape => getComputedStyle(shape).stroke")
+
+    tomasz.press("Enlarge the diagram")
+    dialog = page.get_by_role("dialog", name="Diagram")
+    expect(dialog.locator("svg .millwright-here").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_the_keyboard_is_enough(cast: Cast) -> None:
+    person: Person = cast("supervisor2")
+    page = person.page
+    page.goto("/report")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+
+    on_the_way = [
+        "Scan the machine", "machineId", "priority", "machineStopped", "failureCodeId", "description",
+        "photos", "Report problem", "Cancel",
+    ]  # fmt: skip
+    for expected in on_the_way:
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        assert expected in (focused.get_attribute("name"), focused.inner_text().strip())
+        assert shows_focus(page), f"{expected} does not show that it has the focus"
+
+
+def shows_focus(page: Page) -> bool:
+    """Whether what has the focus is drawn with a frame around it, or around its label."""
+    frame = """() => {
+      const element = document.activeElement;
+      return [element, element.closest("label")].filter(Boolean).some((shape) => {
+        const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(shape);
+        return (outlineStyle !== "none" && parseFloat(outlineWidth) >= 2) || boxShadow !== "none";
+      });
+    }"""
+    return bool(page.evaluate(frame))
