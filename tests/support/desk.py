@@ -99,6 +99,7 @@ class Desk:
         )
         self.engine = ProcessEngine(services=self.services, bindings=self.bindings, feel=feel)
         self.sessions = sessionmaker(database, expire_on_commit=False)
+        metadata.drop_all(database)
         metadata.create_all(database)
 
     @contextmanager

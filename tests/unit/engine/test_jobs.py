@@ -1,0 +1,169 @@
+"""The job table: in order, once, again after a failure, and never too early."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.clock import ManualClock
+from app.database import Base, engine_options
+from app.engine import jobs
+from app.engine.core import ProcessEngine
+from app.engine.models import Job
+from tests.support.desk import Desk
+
+
+def queue(desk: Desk, what: str, **options: Any) -> Job:
+    with desk.acting() as session:
+        return jobs.enqueue(session, "note", {"what": what}, **options)
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+    """Jobs of the kind ``fail`` raise the first of these, if there is any."""
+    errors: list[Exception] = []
+
+    def fail(engine: Any, session: Any, payload: Any, job: Job) -> None:
+        jobs.enqueue(session, "note", {"what": "tried"})
+        if errors:
+            raise errors[0]
+
+    monkeypatch.setitem(jobs._handlers, "fail", fail)
+    return errors
+
+
+@pytest.mark.databases
+def test_due_jobs_are_done_by_their_time_and_those_they_cause_after(
+    desk: Desk, done: list[Any], clock: ManualClock
+) -> None:
+    queue(desk, "third", run_at=clock())
+    queue(desk, "second", run_at=clock() - timedelta(minutes=1))
+    queue(desk, "first", run_at=clock() - timedelta(minutes=2))
+    queue(desk, "not yet", run_at=clock() + timedelta(seconds=1))
+    with desk.acting() as session:
+        jobs.enqueue(session, "note", {"what": "fourth", "then": "fifth"})
+    assert jobs.run_due(desk.engine, desk.sessions) == 4
+    assert done == ["first", "second", "third", "fourth"]
+    assert desk.settle() == 1
+    assert done[4:] == ["fifth"]
+    clock.advance(seconds=1)
+    assert desk.settle() == 1
+    assert desk.settle() == 0
+
+
+def test_no_more_are_done_than_asked_for(desk: Desk, done: list[Any]) -> None:
+    for number in range(5):
+        queue(desk, str(number))
+    assert jobs.run_due(desk.engine, desk.sessions, limit=2) == 2
+    assert done == ["0", "1"]
+
+
+def test_a_job_that_is_done_or_not_due_is_not_done(desk: Desk, done: list[Any], clock: ManualClock) -> None:
+    job = queue(desk, "once")
+    later = queue(desk, "later", run_at=clock() + timedelta(hours=1))
+    assert jobs.run(desk.engine, desk.sessions, job.id)
+    assert not jobs.run(desk.engine, desk.sessions, job.id)
+    assert not jobs.run(desk.engine, desk.sessions, later.id)
+    assert not jobs.run(desk.engine, desk.sessions, 999)
+    assert done == ["once"]
+
+
+def test_a_job_is_one_of_a_kind_for_ever(desk: Desk, done: list[Any]) -> None:
+    queue(desk, "daily", key="report:2026-03-02")
+    desk.settle()
+    with pytest.raises(sa.exc.IntegrityError):
+        queue(desk, "daily", key="report:2026-03-02")
+    queue(desk, "daily", key="report:2026-03-03")
+    assert desk.settle() == 1
+
+
+def test_a_failure_undoes_the_job_and_is_tried_again_later_and_later(
+    desk: Desk, failing: list[Exception], done: list[Any], clock: ManualClock
+) -> None:
+    failing.append(RuntimeError("no line"))
+    with desk.acting() as session:
+        jobs.enqueue(session, "fail", {})
+    waits = []
+    for _ in range(jobs.MAXIMUM_ATTEMPTS):
+        assert desk.settle() == 0
+        (job,) = desk.jobs()
+        waits.append((job.run_at - clock()).total_seconds())
+        clock.time = job.run_at
+    assert waits[:4] == [5, 10, 20, 40]
+    assert max(waits) == 3600
+    assert (job.state, job.attempts, job.last_error) == ("failed", 12, "RuntimeError: no line")
+    clock.advance(days=1)
+    failing.clear()
+    assert desk.settle() == 0
+    assert done == []
+
+
+def test_a_job_that_failed_and_then_succeeds_is_done(
+    desk: Desk, failing: list[Exception], done: list[Any], clock: ManualClock
+) -> None:
+    failing.append(RuntimeError("no line"))
+    with desk.acting() as session:
+        jobs.enqueue(session, "fail", {})
+    desk.settle()
+    failing.clear()
+    clock.advance(seconds=5)
+    assert desk.settle() == 2
+    (job,) = desk.jobs("fail")
+    assert (job.state, job.attempts, job.done_at) == ("done", 1, clock())
+    assert done == ["tried"]
+
+
+def test_waiting_for_something_is_no_failure_however_long_it_lasts(
+    desk: Desk, failing: list[Exception], clock: ManualClock
+) -> None:
+    failing.append(jobs.TryLater("not yet"))
+    with desk.acting() as session:
+        jobs.enqueue(session, "fail", {})
+    waits = []
+    for _ in range(3 * jobs.MAXIMUM_ATTEMPTS):
+        assert desk.settle() == 0
+        (job,) = desk.jobs()
+        waits.append((job.run_at - clock()).total_seconds())
+        clock.time = job.run_at
+    assert waits[:4] == [5, 5, 10, 20]
+    assert waits[-1] == 3600
+    assert (job.state, job.attempts, job.last_error) == ("waiting", 0, "not yet")
+    failing.clear()
+    assert desk.settle() >= 1
+
+
+def test_a_job_that_nothing_handles_is_a_failure(desk: Desk) -> None:
+    with desk.acting() as session:
+        jobs.enqueue(session, "unheard.of", {})
+    assert desk.settle() == 0
+    assert "nothing handles jobs of kind unheard.of" in (desk.jobs()[0].last_error or "")
+
+
+def test_a_bad_job_does_not_keep_the_others_from_being_done(
+    desk: Desk, failing: list[Exception], done: list[Any]
+) -> None:
+    failing.append(RuntimeError("no line"))
+    with desk.acting() as session:
+        jobs.enqueue(session, "fail", {})
+        jobs.enqueue(session, "note", {"what": "good"})
+    assert desk.settle() == 1
+    assert done == ["good"]
+
+
+def test_a_job_that_somebody_does_just_now_is_left_to_them(
+    factory_engine: ProcessEngine, mariadb_url: str, done: list[Any], clock: ManualClock
+) -> None:
+    """On SQLite, which has one writer at a time, the other waits and then finds the job done."""
+    database = sa.create_engine(mariadb_url, **engine_options(mariadb_url))
+    Base.metadata.create_all(database)
+    desk = Desk(factory_engine.feel, database)
+    job = queue(desk, "once")
+    with desk.acting() as session:
+        assert session.get(Job, job.id, with_for_update=True) is not None
+        assert not jobs.run(desk.engine, desk.sessions, job.id)
+        assert done == []
+    assert jobs.run(desk.engine, desk.sessions, job.id)
+    database.dispose()
