@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
@@ -132,12 +131,3 @@ def counts(session: Session, actor: Actor) -> Counts:
     )
     mine, free, overdue = session.execute(query).one()
     return Counts(mine, free, overdue)
-
-
-def newest_change(session: Session, actor: Actor) -> tuple[int, datetime | None]:
-    """Something that differs whenever the actor's inbox does, for cheap polling."""
-    query = select(func.count(UserTask.id), func.max(UserTask.created_at)).where(
-        UserTask.state == TaskState.OPEN, or_(_scope(actor, "mine"), for_group(actor))
-    )
-    number, newest = session.execute(query).one()
-    return number, newest

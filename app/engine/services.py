@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -31,17 +31,6 @@ class Output:
 
     type: str
     description: str
-
-
-class InstanceView(Protocol):
-    """What a service task may read of the instance that calls it."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def business_key(self) -> str: ...
 
 
 @dataclass(slots=True)

@@ -96,17 +96,6 @@ def test_counts_of_badges(pile: Pile, desk: Desk, clock: ManualClock) -> None:
     assert (counted.mine, counted.group, counted.overdue) == (2, 2, 2)
 
 
-def test_a_change_of_the_inbox_can_be_noticed_cheaply(pile: Pile, desk: Desk) -> None:
-    with desk.sessions() as session:
-        before = inbox.newest_change(session, ANN)
-    pile.add(candidate_role="VISITOR")
-    with desk.sessions() as session:
-        assert inbox.newest_change(session, ANN) == before
-    pile.add()
-    with desk.sessions() as session:
-        assert inbox.newest_change(session, ANN) != before
-
-
 # -- finding and sorting ---------------------------------------------------------------------------
 
 
