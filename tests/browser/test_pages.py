@@ -7,13 +7,17 @@ inline scripts complains in the console, which fails a test, too.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.ops.demo import LOGINS, Login
 from tests.browser.conftest import Cast
+from tests.support import site
 from tests.support.person import Person
+from tests.support.site import Site
 
 PAGES = (
     "/",
@@ -34,6 +38,13 @@ PAGES = (
 )
 STARTERS = ("SUPERVISOR", "ADMIN")
 FIRST_OF_EACH_ROLE = {login.role: login for login in reversed(LOGINS)}.values()
+
+
+@pytest.fixture(scope="module")
+def demo_site(demonstration: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One site for all tests here, which only look."""
+    with site.serve(site.copy(demonstration, tmp_path_factory.mktemp("pages") / "site")) as running:
+        yield running
 
 
 @pytest.mark.parametrize("login", FIRST_OF_EACH_ROLE, ids=lambda login: login.key)
