@@ -42,8 +42,7 @@ def approve(session, pr, *quantities):
 )
 def test_a_request_that_makes_no_sense_names_the_line(session, lines, code, field):
     request, part = make_request(session), make_part(session)
-    for line in lines:
-        line["partId"] = part.id if line["partId"] == 1 else line["partId"]
+    lines = [{**line, "partId": part.id if line["partId"] == 1 else line["partId"]} for line in lines]
     with pytest.raises(BusinessError) as refused:
         parts_requests.create(session, request, None, lines, "PR-2026-000001")
     assert (refused.value.code, refused.value.field) == (code, field)

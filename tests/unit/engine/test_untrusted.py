@@ -280,7 +280,7 @@ ATTACKS: list[tuple[str, Callable[[], Files], str | None]] = [
     (
         "very many attributes",
         lambda: swap('name="Fix it"', " ".join(f'a{n}="x"' for n in range(20_000))),
-        "too-large",
+        "not-parsable",
     ),
     (
         "very many unknown things",
