@@ -51,10 +51,11 @@ def pytest_configure() -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test marked ``databases`` runs on each of the databases that the product supports.
 
-    With MILLWRIGHT_DATABASES=all so does every test that uses a database.
+    With MILLWRIGHT_DATABASES=all so does every test that uses a database, but those marked ``sqlite``.
     """
     marked = metafunc.definition.get_closest_marker("databases") is not None
-    if "database_url" in metafunc.fixturenames and (marked or ALL_DATABASES):
+    general = ALL_DATABASES and metafunc.definition.get_closest_marker("sqlite") is None
+    if "database_url" in metafunc.fixturenames and (marked or general):
         kinds = ["sqlite", pytest.param("mariadb", marks=pytest.mark.services)]
         metafunc.parametrize("database_url", kinds, indirect=True)
 

@@ -204,6 +204,7 @@ def test_a_page_costs_the_same_few_statements_however_many_tasks_there_are(
     assert len(sent) <= 3
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("scope", "index"),
     [("mine", "ix_user_tasks_assignee"), ("group", "ix_user_tasks_"), ("all", "ix_user_tasks_urgency")],
