@@ -19,6 +19,7 @@ class Identity:
 class Actor:
     """Somebody who acts, with the absent people they stand in for.
 
+    Whoever ``oversees`` the work may see and hand over everybody's tasks.
     ``user_id`` is None for the system itself, which timers and messages act as.
     """
 
@@ -27,6 +28,7 @@ class Actor:
     role: str | None
     department_id: int | None = None
     process_owner: bool = False
+    oversees: bool = False
     stands_in_for: tuple[Identity, ...] = ()
 
     @property

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
 
 StoreUploads = Callable[[str, list[Any]], list[int]]
-OVERSEERS = ("ADMIN", "MAINTENANCE_MANAGER")
 
 
 class AlreadyDone(Conflict):
@@ -119,14 +118,14 @@ def may_release(task: UserTask, actor: Actor) -> bool:
 
 def may_delegate(task: UserTask, actor: Actor) -> bool:
     """Whoever may do a task may give it to somebody else; so may those who oversee the work."""
-    return task.is_open and (may_act(task, actor) or actor.role in OVERSEERS)
+    return task.is_open and (may_act(task, actor) or actor.oversees)
 
 
 def may_see(task: UserTask, actor: Actor) -> bool:
     """Candidates, assignee and overseers see a task's page; others only the record it is about."""
     return (
         may_act(task, actor)
-        or actor.role in OVERSEERS
+        or actor.oversees
         or task.completed_by == actor.user_id
         or any(_is_candidate(task, identity) for identity in actor.identities)
     )
@@ -195,7 +194,7 @@ def release(engine: ProcessEngine, session: Session, task_id: int, actor: Actor)
     instance, task = _lock_open(session, task_id)
     if task.assignee_id is None:
         return task
-    if actor.role not in OVERSEERS:
+    if not actor.oversees:
         _require(engine, task, actor)
     if task.candidate_role is None:
         raise Conflict(f"“{task.name}” has no group to go back to. Hand it over to somebody instead.")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol
+
 from sqlalchemy.orm import Session
 
 from app.domain import people
@@ -28,7 +31,26 @@ def person_name(session: Session, user_id: int) -> str:
     return user.name if user is not None else ""
 
 
-def actor_of(user: User, stands_in_for: tuple[User, ...] | list[User] = ()) -> Actor:
+# Who oversees everybody's work.
+OVERSEERS = (Role.ADMIN, Role.MAINTENANCE_MANAGER)
+
+
+class Person(Protocol):
+    """A user, as far as an actor is made from one."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> str | None: ...
+    @property
+    def department_id(self) -> int | None: ...
+    @property
+    def process_owner(self) -> bool: ...
+
+
+def actor_of(user: Person, stands_in_for: Iterable[User] = ()) -> Actor:
     """A user as the engine's actor, with the absent colleagues they stand in for."""
     return Actor(
         user_id=user.id,
@@ -36,6 +58,7 @@ def actor_of(user: User, stands_in_for: tuple[User, ...] | list[User] = ()) -> A
         role=user.role,
         department_id=user.department_id,
         process_owner=user.process_owner,
+        oversees=user.role in OVERSEERS,
         stands_in_for=tuple(
             Identity(absent.id, absent.role, absent.department_id, absent.name) for absent in stands_in_for
         ),

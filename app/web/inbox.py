@@ -15,7 +15,7 @@ from app.engine import deployments, inbox, user_tasks
 from app.engine.inbox import Page
 from app.errors import Conflict
 from app.extensions import db
-from app.web import access, listing
+from app.web import listing
 from app.web.engine import engine
 from app.web.navigation import counters
 from app.web.people import current_actor
@@ -90,7 +90,7 @@ def _scopes() -> dict[str, tuple[str, int | None]]:
         "mine": ("Mine", numbers["mine"]),
         "group": ("My group", numbers["group"]),
     }
-    if current_actor().role in access.OVERSEES:
+    if current_actor().oversees:
         tabs["all"] = ("All", None)
     return tabs
 

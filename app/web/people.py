@@ -15,9 +15,10 @@ from flask_login import UserMixin, current_user, login_required
 from app import clock
 from app.domain import activity, people, settings
 from app.domain.people import Department, User
-from app.engine.actors import Actor, Identity
+from app.engine.actors import Actor
 from app.errors import Forbidden
 from app.extensions import db, login_manager
+from app.processes.directory import actor_of
 
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
@@ -123,14 +124,7 @@ def current_actor() -> Actor:
         user = me()
         today = clock.now().astimezone(site().zone).date()
         absent = people.stands_in_for(db.session(), user.id, today)
-        g.actor = Actor(
-            user_id=user.id,
-            name=user.name,
-            role=user.role,
-            department_id=user.department_id,
-            process_owner=user.process_owner,
-            stands_in_for=tuple(Identity(p.id, p.role, p.department_id, p.name) for p in absent),
-        )
+        g.actor = actor_of(user, absent)
     return cast(Actor, g.actor)
 
 

@@ -32,7 +32,7 @@ KEYS = ("errand", "other")
 ACTORS = {
     "ann": Actor(1, "Ann", "CLERK", department_id=10),
     "bob": Actor(2, "Bob", "CLERK", department_id=20),
-    "boss": Actor(3, "Boss", "MAINTENANCE_MANAGER"),
+    "boss": Actor(3, "Boss", "MAINTENANCE_MANAGER", oversees=True),
     "visitor": Actor(4, "Visitor", "VISITOR"),
 }
 

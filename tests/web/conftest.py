@@ -22,6 +22,7 @@ from app.engine import instances
 from app.engine.actors import Actor
 from app.engine.models import ProcessInstance, TaskState, UserTask
 from app.extensions import db
+from app.processes.directory import actor_of
 from tests import factories
 
 SignIn = Callable[[User], FlaskClient]
@@ -78,7 +79,7 @@ class Factory:
         return factories.make_user(self.session, role, name=name, **values)
 
     def actor(self, user: User) -> Actor:
-        return Actor(user.id, user.name, user.role, user.department_id)
+        return actor_of(user)
 
     def report(self, description: str = "Oil leaks.", **values: Any) -> ProcessInstance:
         """A problem with the press, reported by the supervisor."""
