@@ -6,12 +6,13 @@ from flask import Blueprint, request, send_file
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
+from app.access import records as access
 from app.domain import attachments
 from app.domain.attachments import Attachment
 from app.domain.content import PICTURES
 from app.extensions import db, talisman
 from app.security import FILE_POLICY
-from app.web import access
+from app.web.people import current_actor
 from app.web.uploads import folder
 
 pages = Blueprint("attachments", __name__)
@@ -26,7 +27,7 @@ SHOWN = (*PICTURES, "application/pdf", "text/plain")
 def show(attachment_id: int) -> ResponseReturnValue:
     """A file, to look at or, with ``?download=1``, to keep."""
     found = db.session().get(Attachment, attachment_id)
-    attachment = access.visible(found, access.may_see_attachment, "file")
+    attachment = access.visible(db.session(), current_actor(), found, access.may_see_attachment, "file")
     content_type = attachment.content_type
     response = send_file(
         attachments.open_file(folder(), attachment),

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
+from app.current import engine
 
-from flask import current_app
-
-from app.engine.core import ProcessEngine
-
-
-def engine() -> ProcessEngine:
-    """The engine that the factory has made."""
-    return cast(ProcessEngine, current_app.extensions["millwright"])
+__all__ = ["engine"]

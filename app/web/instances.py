@@ -6,11 +6,12 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
+from app.access import records as access
 from app.engine import history, instances
 from app.engine.models import InstanceState, ProcessInstance
 from app.extensions import db
-from app.web import access
 from app.web.engine import engine
+from app.web.people import current_actor
 
 pages = Blueprint("instances", __name__)
 
@@ -44,4 +45,4 @@ def tokens(instance_id: int) -> ResponseReturnValue:
 
 def _visible(instance_id: int) -> ProcessInstance:
     found = db.session().get(ProcessInstance, instance_id)
-    return access.visible(found, access.may_see_instance, "process instance")
+    return access.visible(db.session(), current_actor(), found, access.may_see_instance, "process instance")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 from flask_login import login_required
 
+from app.access import records as access
 from app.domain import parts_requests
 from app.domain.entities import EntityType
 from app.domain.people import Role
@@ -12,7 +13,7 @@ from app.domain.queries import inventory, people
 from app.domain.spare_parts_requests import OPEN_STATUSES, PartsRequestStatus
 from app.engine import instances, user_tasks
 from app.extensions import db
-from app.web import access, context, listing, story
+from app.web import context, listing, story
 from app.web.engine import engine
 from app.web.people import current_actor, roles_required
 
@@ -54,7 +55,9 @@ def show(parts_request_id: int) -> str:
     """One parts request: its lines, what it costs, where it stands."""
     session, actor = db.session(), current_actor()
     wanted = context.get_parts_request(session, parts_request_id)
-    found = access.visible(wanted, access.may_see_parts_request, "parts request")
+    found = access.visible(
+        db.session(), current_actor(), wanted, access.may_see_parts_request, "parts request"
+    )
     instance = instances.of_subject(session, SUBJECT, found.id)
     records = story.of_activity(people.activity_of(session, EntityType.SPARE_PARTS_REQUEST, found.id))
     process = context.happened(engine(), session, instance) if instance else []

@@ -2,64 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
-from flask import Flask, current_app, g, request
-from flask_login import UserMixin, current_user, login_required
+from flask import Flask, g, request
+from flask_login import login_required
 
-from app import clock
-from app.domain import activity, people, settings
+from app.current import SignedIn, fingerprint_of, me, signed_in, site
+from app.current import actor as current_actor
+from app.domain import activity
 from app.domain.people import Department, User
-from app.engine.actors import Actor
 from app.errors import Forbidden
 from app.extensions import db, login_manager
-from app.processes.directory import actor_of
+
+__all__ = ["current_actor", "init_sign_in", "me", "roles_required", "signed_in", "site"]
 
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, eq=False)
-class SignedIn(UserMixin):
-    """The signed-in person, as plain values that outlive the transaction they were read in."""
-
-    id: int
-    name: str
-    email: str
-    role: str | None
-    process_owner: bool
-    language: str
-    department_id: int | None
-    department_name: str
-    fingerprint: str
-
-    def get_id(self) -> str:
-        """What the session keeps. A new password changes it, which ends all other sessions."""
-        return f"{self.id}:{self.fingerprint}"
-
-
-def signed_in(user: User, department_name: str = "") -> SignedIn:
-    """A user as the session knows them."""
-    return SignedIn(
-        id=user.id,
-        name=user.name,
-        email=user.email,
-        role=user.role,
-        process_owner=user.process_owner,
-        language=user.language,
-        department_id=user.department_id,
-        department_name=department_name,
-        fingerprint=_fingerprint(user.password_hash),
-    )
-
-
-def _fingerprint(password_hash: str) -> str:
-    return hashlib.sha256(password_hash.encode()).hexdigest()[:16]
 
 
 def init_sign_in(app: Flask) -> None:
@@ -86,7 +47,7 @@ def _load(session_id: str) -> SignedIn | None:
         .where(User.id == int(user_id), User.active)
     )
     row = db.session.execute(query).first()
-    if row is None or _fingerprint(row[0].password_hash) != fingerprint:
+    if row is None or fingerprint_of(row[0].password_hash) != fingerprint:
         return None
     return signed_in(row[0], row[1] or "")
 
@@ -101,31 +62,6 @@ def _forget_source(error: BaseException | None) -> None:
     source = g.pop("activity_source", None)
     if source is not None:
         source.__exit__(None, None, None)
-
-
-def me() -> SignedIn:
-    """The signed-in person of this request, whom ``login_required`` has checked."""
-    return cast(SignedIn, current_user)
-
-
-def site() -> settings.Site:
-    """The site's settings, read once a request; until somebody sets its time zone, the environment's."""
-    if "site" not in g:
-        found = settings.site(db.session())
-        if found.time_zone == settings.Site.time_zone and current_app.config["MILLWRIGHT_TIME_ZONE"]:
-            found = replace(found, time_zone=current_app.config["MILLWRIGHT_TIME_ZONE"])
-        g.site = found
-    return cast(settings.Site, g.site)
-
-
-def current_actor() -> Actor:
-    """The signed-in person as the engine sees them, with those they stand in for; made once a request."""
-    if "actor" not in g:
-        user = me()
-        today = clock.now().astimezone(site().zone).date()
-        absent = people.stands_in_for(db.session(), user.id, today)
-        g.actor = actor_of(user, absent)
-    return cast(Actor, g.actor)
 
 
 def roles_required(*roles: str) -> Callable[[Callable[Params, Answer]], Callable[Params, Answer]]:

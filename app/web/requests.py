@@ -9,6 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
+from app.access import records as access
 from app.database import unit_of_work
 from app.domain import downtime
 from app.domain.entities import EntityType
@@ -19,7 +20,7 @@ from app.engine.actors import Actor
 from app.engine.models import ProcessInstance
 from app.errors import BusinessError, Conflict, Forbidden, NotFound
 from app.extensions import db
-from app.web import access, context, listing, story
+from app.web import context, listing, story
 from app.web.engine import engine
 from app.web.people import current_actor
 
@@ -110,7 +111,13 @@ def may_cancel(found: MaintenanceRequest, actor: Actor) -> bool:
 
 
 def _visible(request_id: int) -> MaintenanceRequest:
-    return access.visible(requests.get_request(db.session(), request_id), access.may_see_request, "request")
+    return access.visible(
+        db.session(),
+        current_actor(),
+        requests.get_request(db.session(), request_id),
+        access.may_see_request,
+        "request",
+    )
 
 
 def _render(found: MaintenanceRequest, cancel_problem: str = "") -> str:

@@ -19,8 +19,6 @@ from app.engine import user_tasks
 from app.engine.actors import Actor
 from app.engine.models import ProcessInstance, UserTask
 from app.errors import NotFound
-from app.extensions import db
-from app.web.people import current_actor
 
 Thing = TypeVar("Thing")
 
@@ -107,12 +105,18 @@ def may_see_attachment(session: Session, attachment: Attachment, actor: Actor) -
     return request is not None and may_see_request(session, request, actor)
 
 
-def visible(thing: Thing | None, may_see: Callable[[Session, Thing, Actor], bool], what: str) -> Thing:
+def visible(
+    session: Session,
+    actor: Actor,
+    thing: Thing | None,
+    may_see: Callable[[Session, Thing, Actor], bool],
+    what: str,
+) -> Thing:
     """The thing, for somebody who may see it; for others it is as if it did not exist.
 
-    :raises NotFound: there is no such thing, or it is not for the signed-in person
+    :raises NotFound: there is no such thing, or it is not for this actor
     """
-    if thing is None or not may_see(db.session(), thing, current_actor()):
+    if thing is None or not may_see(session, thing, actor):
         raise NotFound(f"There is no such {what}, or it is not yours to see.")
     return thing
 

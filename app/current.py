@@ -1,0 +1,99 @@
+"""What the running request has at hand: the person, as whom they act, the database, the engine, the site."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from flask import current_app, g
+from flask_login import UserMixin, current_user
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.domain import people, settings
+from app.domain.people import User
+from app.engine.actors import Actor
+from app.engine.core import ProcessEngine
+from app.extensions import db
+from app.processes.directory import actor_of
+
+
+@dataclass(frozen=True, eq=False)
+class SignedIn(UserMixin):
+    """The signed-in person, as plain values that outlive the transaction they were read in."""
+
+    id: int
+    name: str
+    email: str
+    role: str | None
+    process_owner: bool
+    language: str
+    department_id: int | None
+    department_name: str
+    fingerprint: str
+
+    def get_id(self) -> str:
+        """What the session keeps. A new password changes it, which ends all other sessions."""
+        return f"{self.id}:{self.fingerprint}"
+
+
+def signed_in(user: User, department_name: str = "") -> SignedIn:
+    """A user as the session knows them."""
+    return SignedIn(
+        id=user.id,
+        name=user.name,
+        email=user.email,
+        role=user.role,
+        process_owner=user.process_owner,
+        language=user.language,
+        department_id=user.department_id,
+        department_name=department_name,
+        fingerprint=fingerprint_of(user.password_hash),
+    )
+
+
+def fingerprint_of(password_hash: str) -> str:
+    """What changes with the password, and tells nothing about it."""
+    return hashlib.sha256(password_hash.encode()).hexdigest()[:16]
+
+
+def me() -> SignedIn:
+    """The person of this request, whom the page or the API has checked."""
+    return cast(SignedIn, g.get("person") or current_user)
+
+
+def site() -> settings.Site:
+    """The site's settings, read once a request; until somebody sets its time zone, the environment's."""
+    if "site" not in g:
+        found = settings.site(db.session())
+        if found.time_zone == settings.Site.time_zone and current_app.config["MILLWRIGHT_TIME_ZONE"]:
+            found = replace(found, time_zone=current_app.config["MILLWRIGHT_TIME_ZONE"])
+        g.site = found
+    return cast(settings.Site, g.site)
+
+
+def actor() -> Actor:
+    """The signed-in person as the engine sees them, with those they stand in for; made once a request."""
+    if "actor" not in g:
+        user = me()
+        today = clock.now().astimezone(site().zone).date()
+        absent = people.stands_in_for(db.session(), user.id, today)
+        g.actor = actor_of(user, absent)
+    return cast(Actor, g.actor)
+
+
+def session() -> Session:
+    """The database session of this request."""
+    return db.session()
+
+
+def engine() -> ProcessEngine:
+    """The process engine of the running application."""
+    return cast(ProcessEngine, current_app.extensions["millwright"])
+
+
+def uploads_folder() -> Path:
+    """Where uploaded files are kept."""
+    return Path(current_app.config["MILLWRIGHT_UPLOADS"])
