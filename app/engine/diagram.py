@@ -114,9 +114,22 @@ class Element:
         return self.attributes.get("status") or None
 
     @property
-    def api_verbs(self) -> tuple[str, ...]:
+    def api_verbs(self) -> dict[str, str]:
+        """The verbs of the REST API that complete the task, each with the outcome written behind it
+        (``record=save``); empty where none is."""
         given = self.attributes.get("apiVerb", "")
-        return tuple(verb.strip() for verb in given.split(",") if verb.strip())
+        parts = (part.partition("=") for part in given.split(",") if part.strip())
+        return {verb.strip(): outcome.strip() for verb, _, outcome in parts}
+
+    def outcome_of(self, verb: str) -> str | None:
+        """The outcome that a verb means: the one written behind it, else the one of the same name, else
+        the task's first primary one, which is its only one where there is one. None without outcomes."""
+        if written := self.api_verbs.get(verb):
+            return written
+        values = [outcome.value for outcome in self.outcomes]
+        if verb in values or not values:
+            return verb if values else None
+        return next((outcome.value for outcome in self.outcomes if outcome.kind == "primary"), values[0])
 
 
 @dataclass

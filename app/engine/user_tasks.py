@@ -464,22 +464,41 @@ def _stood_in_for(actor: Actor, identity: Identity) -> str | None:
     return stands_in_name(actor, identity) or None
 
 
-def find_for_verb(
+@dataclass(frozen=True, slots=True)
+class VerbMatch:
+    """What is open about a record, as far as a verb of the REST API is concerned.
+
+    ``task`` is the one that the actor may do, and ``outcome`` what the verb means for it; ``others``
+    are those that answer to the verb but are somebody else's; ``open`` are all that are open.
+    """
+
+    task: UserTask | None
+    outcome: str | None
+    others: list[UserTask]
+    open: list[UserTask]
+
+
+def for_verb(
     engine: ProcessEngine, session: Session, subject_type: str, subject_id: int, verb: str, actor: Actor
-) -> UserTask | None:
-    """The open task about a subject that this actor may do and whose diagram maps ``verb`` to it."""
-    rows = session.scalars(
-        select(UserTask)
-        .where(
-            UserTask.subject_type == subject_type,
-            UserTask.subject_id == subject_id,
-            UserTask.state == TaskState.OPEN,
-        )
-        .order_by(UserTask.id)
+) -> VerbMatch:
+    """The actor's oldest open task about a record that a verb completes, and what else is open about it."""
+    opened = open_for_subject(session, subject_type, subject_id)
+    instance_ids = {task.instance_id for task in opened}
+    query = select(ProcessInstance.id, ProcessInstance.deployment_id).where(
+        ProcessInstance.id.in_(instance_ids)
     )
-    return next(
-        (row for row in rows if may_act(row, actor) and verb in element_of(engine, session, row).api_verbs),
-        None,
+    deployed = {row.id: row.deployment_id for row in session.execute(query)}
+    elements = {
+        task.id: engine.definition(session, deployed[task.instance_id]).element(task.element_id)
+        for task in opened
+    }
+    answering = [task for task in opened if verb in elements[task.id].api_verbs]
+    own = next((task for task in answering if may_act(task, actor)), None)
+    return VerbMatch(
+        task=own,
+        outcome=elements[own.id].outcome_of(verb) if own is not None else None,
+        others=[task for task in answering if not may_act(task, actor)],
+        open=opened,
     )
 
 

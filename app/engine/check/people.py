@@ -82,10 +82,20 @@ def user_tasks(checked: Checked) -> Iterator[Problem]:
         elif not element.outcomes:
             message = f"“{label}” has neither a form nor outcomes: there is only one button."
             yield warning(place, "no-form", message, "Choose a form, or add outcomes.")
-        for verb in element.api_verbs:
-            if not VERB.fullmatch(verb):
-                hint = "Use lower-case letters, digits and “_”, such as hand_back."
-                yield error(place, "bad-verb", f"“{verb}” cannot be a verb of the REST API.", hint)
+        yield from _verbs(place, element)
+
+
+def _verbs(place: Place, element: Element) -> Iterator[Problem]:
+    """Verbs are words, and the outcomes written behind them are the task's own."""
+    outcomes = [outcome.value for outcome in element.outcomes]
+    for verb, outcome in element.api_verbs.items():
+        if not VERB.fullmatch(verb):
+            hint = "Use lower-case letters, digits and “_”, such as hand_back."
+            yield error(place, "bad-verb", f"“{verb}” cannot be a verb of the REST API.", hint)
+        if outcome and outcome not in outcomes:
+            message = f"The verb “{verb}” means the outcome “{outcome}”, which “{element.label}” has not."
+            hint = suggestion(outcome, outcomes, "Outcomes are") or "Remove what is behind the “=”."
+            yield error(place, "verb-outcome", message, hint)
 
 
 def _given_roles(element: Element) -> list[str]:

@@ -64,7 +64,7 @@ def test_a_user_task_with_all_that_can_be_said_of_it() -> None:
     ).elements["ask"]  # fmt: skip
     assert (found.label, found.type, found.form, found.status) == ("Ask", "userTask", "ask", "OPEN")
     assert found.candidate_roles == ("CLERK",)
-    assert found.api_verbs == ("accept", "refuse")
+    assert list(found.api_verbs) == ["accept", "refuse"]
     assert [(o.value, o.label, o.kind, o.validates) for o in found.outcomes] == [
         ("yes", "Yes", "primary", True), ("no", "No", "primary", True),
     ]  # fmt: skip

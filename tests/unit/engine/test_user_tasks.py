@@ -11,9 +11,9 @@ import pytest
 from app.clock import ManualClock
 from app.engine import instances, user_tasks
 from app.engine.actors import Actor, Identity
-from app.engine.models import UserTask
+from app.engine.models import ProcessInstance, UserTask
 from app.engine.services import ServiceContext
-from app.engine.user_tasks import AlreadyDone, InvalidSubmission, NotYours
+from app.engine.user_tasks import AlreadyDone, InvalidSubmission, NotYours, VerbMatch
 from app.errors import BusinessError, Conflict, NotFound
 from tests.support.desk import ACTORS, Desk
 from tests.support.diagrams import Drawing
@@ -389,16 +389,56 @@ def test_a_comment_says_something_and_not_too_much(desk: Desk, body: str, code: 
 # -- by verb ---------------------------------------------------------------------------------------
 
 
+def match(desk: Desk, instance: ProcessInstance, verb: str, actor: Actor) -> VerbMatch:
+    with desk.sessions() as session:
+        return user_tasks.for_verb(desk.engine, session, "errand", instance.subject_id, verb, actor)
+
+
 def test_a_verb_finds_the_open_task_that_the_actor_may_do(desk: Desk) -> None:
     instance = desk.run(asking(apiVerb="accept, refuse"))
-    with desk.sessions() as session:
+    for verb, actor in (("accept", ANN), ("refuse", BOB)):
+        found = match(desk, instance, verb, actor)
+        assert found.task is not None
+        assert (found.task.element_id, found.others) == ("ask", [])
 
-        def find(verb: str, actor: Actor) -> str | None:
-            found = user_tasks.find_for_verb(desk.engine, session, "errand", instance.subject_id, verb, actor)
-            return found.element_id if found else None
 
-        assert [find("accept", ANN), find("refuse", BOB)] == ["ask", "ask"]
-        assert [find("accept", VISITOR), find("other", ANN)] == [None, None]
-        assert [
-            t.element_id for t in user_tasks.open_for_subject(session, "errand", instance.subject_id)
-        ] == ["ask"]
+def test_a_verb_tells_whose_task_it_is_or_what_is_open_instead(desk: Desk) -> None:
+    instance = desk.run(asking(apiVerb="accept, refuse"))
+    others = match(desk, instance, "accept", VISITOR)
+    assert (others.task, [task.element_id for task in others.others]) == (None, ["ask"])
+    unknown = match(desk, instance, "other", ANN)
+    assert (unknown.task, unknown.others, [task.element_id for task in unknown.open]) == (None, [], ["ask"])
+    assert match(desk, ProcessInstance(subject_id=999), "accept", ANN) == VerbMatch(None, None, [], [])
+
+
+@pytest.mark.parametrize(
+    ("verbs", "outcomes", "verb", "outcome"),
+    [
+        ("yes, no", ("yes", "no"), "no", "no"),
+        ("confirm=no, no", ("yes", "no"), "confirm", "no"),
+        ("confirm = no , no", ("yes", "no"), "confirm", "no"),
+        ("confirm", ("yes", "no"), "confirm", "yes"),
+        ("confirm", ("only",), "confirm", "only"),
+        ("confirm", (), "confirm", None),
+    ],
+)
+def test_which_outcome_a_verb_means(
+    desk: Desk, verbs: str, outcomes: tuple[str, ...], verb: str, outcome: str | None
+) -> None:
+    instance = desk.run(asking(apiVerb=verbs, outcomes=outcomes))
+    found = match(desk, instance, verb, ANN)
+    assert (found.task is not None, found.outcome) == (True, outcome)
+
+
+@pytest.mark.databases
+def test_of_several_tasks_for_a_verb_the_oldest_is_meant(desk: Desk) -> None:
+    drawing = (
+        Drawing().start("begin").parallel("fork").user("one", apiVerb="do").user("two", apiVerb="do")
+        .user("three", apiVerb="do", candidateRole="VISITOR")
+        .path("begin", "fork", "one").path("fork", "two").path("fork", "three")
+    )  # fmt: skip
+    found = match(desk, instance := desk.run(drawing), "do", ANN)
+    assert (found.task and found.task.element_id, len(found.others), len(found.open)) == ("one", 1, 3)
+    desk.do("one")
+    again = match(desk, instance, "do", ANN)
+    assert again.task is not None and again.task.element_id == "two"
