@@ -192,7 +192,10 @@ class _Run:
     def _refuse(self, step: dict[str, Any]) -> None:
         wanted = step.get("code")
         try:
-            self._do(step)
+            if "message" in step:
+                self._message(step["message"])
+            else:
+                self._do(step)
         except BusinessError as error:
             if wanted and error.code != wanted:
                 self.result.failures.append(f"It was refused, but with {error.code} instead of {wanted}.")
