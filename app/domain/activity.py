@@ -112,6 +112,15 @@ def record_changes(
     return record(session, action, entity_type, row.id, by, before=None if is_new else before, after=after)
 
 
+def snapshot(row: Any) -> dict[str, Any]:
+    """All columns of a row as JSON, without secrets: what it was before it was deleted."""
+    return {
+        column.key: _plain(getattr(row, column.key))
+        for column in sa.inspect(row).mapper.column_attrs
+        if column.key not in _BOOKKEEPING | _SECRET | {"id"}
+    }
+
+
 def _plain(value: Any) -> Any:
     """A column's value as JSON."""
     if isinstance(value, date | datetime):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
@@ -10,6 +12,10 @@ from sqlalchemy.orm import Session
 from app.errors import BusinessError
 
 Row = TypeVar("Row")
+
+LINE = 255  # characters of a name or number, unless a column holds fewer
+PROSE = 10_000  # characters of a description
+MOST_MONEY = Decimal("9999999999.99")
 
 
 def whole_number(value: Any, *, least: int, code: str, message: str, field: str | None = None) -> int:
@@ -33,6 +39,47 @@ def text(value: str | None, *, code: str, message: str, field: str | None = None
     if not stripped:
         raise BusinessError(code, message, field=field)
     return stripped
+
+
+def line(
+    value: str | None, *, code: str, what: str, field: str, most: int = LINE, required: bool = True
+) -> str:
+    """``value`` without the spaces around it, when it has at most ``most`` characters and all can be read.
+
+    Tabs and line breaks stay as they are. ``what`` is what people call it ("part number").
+
+    :raises BusinessError: the code with ``_MISSING``, ``_TOO_LONG`` or ``_UNREADABLE`` after it
+    """
+    stripped = (value or "").strip(" \u00a0")
+    if not stripped.strip():
+        if required:
+            raise BusinessError(f"{code}_MISSING", f"Give a {what}.", field=field)
+        return ""
+    if len(stripped) > most:
+        message = f"The {what} has {len(stripped)} characters; use at most {most}."
+        raise BusinessError(f"{code}_TOO_LONG", message, field=field)
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\t\r\n" for letter in stripped):
+        message = f"The {what} contains a control character; type it anew."
+        raise BusinessError(f"{code}_UNREADABLE", message, field=field)
+    return stripped
+
+
+def money(value: Any, *, code: str, what: str, field: str) -> Decimal:
+    """``value``, a Decimal or a whole number, as an amount of at least 0 with two decimals.
+
+    :raises BusinessError: it is none; with the given code
+    """
+    if isinstance(value, bool) or not isinstance(value, Decimal | int) or not Decimal(value).is_finite():
+        raise BusinessError(code, f"The {what} is an amount like 12.50.", field=field)
+    amount = Decimal(value)
+    if amount < 0:
+        raise BusinessError(code, f"The {what} cannot be below zero.", field=field)
+    if amount > MOST_MONEY:
+        raise BusinessError(code, f"The {what} can be at most {MOST_MONEY}.", field=field)
+    cents = amount.quantize(Decimal("0.01"))
+    if cents != amount:
+        raise BusinessError(code, f"The {what} has more than two decimals; round it.", field=field)
+    return cents
 
 
 def one_of(value: str, choices: Collection[str], *, code: str, what: str, field: str | None = None) -> str:
