@@ -1,4 +1,4 @@
-"""Instances: starting, timers, cancelling, suspending."""
+"""Instances: starting them, finding them, letting their timers go off, and where they stand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.database import unit_of_work
-from app.engine import deployments, incidents, messages, state
+from app.engine import deployments, state
 from app.engine.actors import SYSTEM, Actor
 from app.engine.bindings import StartContext
 from app.engine.diagram import Element
@@ -25,9 +25,9 @@ from app.engine.models import (
     HistoryKind,
     InstanceState,
     ProcessInstance,
-    TaskState,
 )
-from app.errors import Conflict, Forbidden, NotFound
+from app.engine.projection import WITH_STATE
+from app.errors import Forbidden, NotFound
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
@@ -193,83 +193,13 @@ def fire_due(engine: ProcessEngine, sessions: SessionFactory, limit: int = 100) 
     return fired
 
 
-# -- operations --------------------------------------------------------------------------------
-
-
-def _open(session: Session, instance_id: int) -> ProcessInstance:
-    instance = lock(session, instance_id)
-    if instance is None:
-        raise NotFound("There is no such process instance.")
-    if instance.state not in OPEN_STATES:
-        raise Conflict(f"{instance.business_key} has ended.")
-    return instance
-
-
-def cancel(
-    engine: ProcessEngine, session: Session, instance_id: int, actor: Actor, reason: str
-) -> ProcessInstance:
-    """Stop an instance where it stands. Its subject keeps its status: a diagram that wants more
-    than that listens for a message. Raises :class:`NotFound` or :class:`Conflict`."""
-    instance = _open(session, instance_id)
-    execution = Execution.resume(engine, session, instance, actor)
-    execution.workflow.cancel()
-    now = clock.now()
-    for row in execution.open_tasks:
-        row.state, row.completed_at = TaskState.CANCELLED, now
-    instance.state, instance.ended_at, instance.next_due_at = InstanceState.CANCELLED, now, None
-    instance.end_reason = reason[:500]
-    incidents.settle(execution)
-    instance.engine_state = state.dump(execution.workflow, execution.variables)
-    instance.revision += 1
-    execution.journal.add(HistoryKind.CANCELLED, None, {"reason": reason})
-    execution.journal.write(session)
-    return instance
-
-
-def suspend(
-    engine: ProcessEngine, session: Session, instance_id: int, actor: Actor, reason: str
-) -> ProcessInstance:
-    """Hold an instance: its tasks and timers wait. Raises :class:`NotFound` or :class:`Conflict`."""
-    instance = _open(session, instance_id)
-    if instance.state == InstanceState.SUSPENDED:
-        raise Conflict(f"{instance.business_key} is suspended already.")
-    return _turn(engine, session, instance, actor, InstanceState.SUSPENDED, HistoryKind.SUSPENDED, reason)
-
-
-def resume(
-    engine: ProcessEngine, session: Session, instance_id: int, actor: Actor, reason: str
-) -> ProcessInstance:
-    """Let a suspended instance go on. Raises :class:`NotFound` or :class:`Conflict`."""
-    instance = _open(session, instance_id)
-    if instance.state != InstanceState.SUSPENDED:
-        raise Conflict(f"{instance.business_key} is not suspended.")
-    messages.wake(session, instance.business_key)
-    into = InstanceState.INCIDENT if incidents.unresolved(session, instance_id) else InstanceState.RUNNING
-    return _turn(engine, session, instance, actor, into, HistoryKind.RESUMED, reason)
-
-
-def _turn(
-    engine: ProcessEngine,
-    session: Session,
-    instance: ProcessInstance,
-    actor: Actor,
-    into: InstanceState,
-    kind: HistoryKind,
-    reason: str,
-) -> ProcessInstance:
-    definition = engine.definition(session, instance.deployment_id)
-    instance.state = into
-    instance.revision += 1
-    execution = Execution(engine, session, instance, definition, actor, refuses=True)
-    execution.journal.add(kind, None, {"reason": reason})
-    execution.journal.write(session)
-    return instance
+# -- where it stands ----------------------------------------------------------------------------
 
 
 def tokens(engine: ProcessEngine, session: Session, instance_id: int) -> list[str]:
     """The ids of the elements where an open instance stands now."""
     instance = session.scalar(
-        select(ProcessInstance).where(ProcessInstance.id == instance_id).options(*_with_state())
+        select(ProcessInstance).where(ProcessInstance.id == instance_id).options(*WITH_STATE)
     )
     if instance is None or instance.state not in OPEN_STATES or not instance.engine_state:
         return []
@@ -282,9 +212,3 @@ def tokens(engine: ProcessEngine, session: Session, instance_id: int) -> list[st
         if name in definition.diagram.elements and definition.diagram.elements[name].type != "boundaryEvent"
     )
     return list(found)
-
-
-def _with_state() -> Any:
-    from app.engine.projection import WITH_STATE
-
-    return WITH_STATE

@@ -194,6 +194,9 @@ class HistoryKind(StrEnum):
     RETRIED = "retried"
     SUSPENDED = "suspended"
     RESUMED = "resumed"
+    VARIABLES = "variables"  # corrected by hand
+    MOVED = "moved"  # a token, to another element
+    MIGRATED = "migrated"  # to another version of the process
     COMPLETED = "completed"
     CANCELLED = "cancelled"
 

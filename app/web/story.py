@@ -75,6 +75,16 @@ def _from_history(entry: HistoryEntry, outcomes: Mapping[tuple[str, str], str]) 
             return event("suspended it", "pause", "warn", said=str(detail.get("reason", "")))
         case HistoryKind.RESUMED:
             return event("let it go on", "play", said=str(detail.get("reason", "")))
+        case HistoryKind.VARIABLES:
+            return event("corrected its data", "wrench", "warn", said=str(detail.get("reason", "")))
+        case HistoryKind.MOVED:
+            to = f"“{detail.get('toName', '')}”"
+            return event(
+                f"moved it from {name} to {to}", "forward", "warn", said=str(detail.get("reason", ""))
+            )
+        case HistoryKind.MIGRATED:
+            what = f"moved it to version {detail.get('toVersion', '')} of the process"
+            return event(what, "forward", "warn", said=str(detail.get("reason", "")))
         case HistoryKind.COMPLETED:
             return event("The process has ended", "flag", "good", by="")
         case HistoryKind.CANCELLED if not entry.element_id:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.clock import ManualClock
-from app.engine import incidents, instances, jobs
+from app.engine import incidents, jobs, operations
 from app.engine.models import Incident, ProcessInstance
 from app.engine.services import Input, ServiceContext
 from app.errors import BusinessError, Conflict, NotFound
@@ -149,14 +149,14 @@ def test_a_suspended_instance_is_not_retried_until_it_goes_on(
 ) -> None:
     instance = desk.run(using())
     desk.do("ask", wanted="x")
-    desk.operate(instances.suspend, instance)
+    desk.operate(operations.suspend, instance)
     with pytest.raises(Conflict, match="suspended"):
         retry(desk, instance)
     for _ in range(30):
         clock.advance(hours=2)
         desk.settle()
     assert len(machine.calls) == 1
-    desk.operate(instances.resume, instance)
+    desk.operate(operations.resume, instance)
     assert desk.state(instance) == "incident"
     machine.error = None
     clock.advance(hours=2)
@@ -168,7 +168,7 @@ def test_what_cannot_be_retried_says_why(desk: Desk, machine: Machine, clock: Ma
     instance = desk.run(using())
     desk.do("ask", wanted="x")
     (incident,) = desk.incidents(instance)
-    desk.operate(instances.cancel, instance)
+    desk.operate(operations.cancel, instance)
     assert desk.incidents(instance) == []
     with desk.acting() as session, pytest.raises(Conflict, match="resolved already"):
         incidents.retry(desk.engine, session, incident.id, ACTORS["boss"])

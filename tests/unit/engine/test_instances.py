@@ -1,4 +1,4 @@
-"""Instances as wholes: who starts them, holding and stopping them, and where they stand."""
+"""Instances as wholes: who starts them, their timers, and where they stand."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from app.clock import ManualClock
-from app.engine import instances
+from app.engine import instances, operations
 from app.engine.models import ProcessInstance
-from app.errors import BusinessError, Conflict, Forbidden, NotFound
+from app.errors import BusinessError, Forbidden, NotFound
 from tests.support.desk import Desk
 from tests.support.diagrams import Drawing
 
@@ -63,67 +63,9 @@ def test_a_refused_first_step_leaves_nothing_behind(desk: Desk) -> None:
         assert session.query(ProcessInstance).count() == 0
 
 
-# -- holding ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.databases
-def test_while_it_is_suspended_nothing_goes_on(desk: Desk, clock: ManualClock) -> None:
-    instance = desk.run(timed())
-    desk.operate(instances.suspend, instance)
-    assert desk.state(instance) == "suspended"
-    clock.advance(days=1)
-    assert desk.fire() == 0
-    with pytest.raises(Conflict, match="E-1 is suspended: its tasks wait until a manager resumes it"):
-        desk.do("ask")
-    with pytest.raises(Conflict, match="suspended already"):
-        desk.operate(instances.suspend, instance)
-    desk.operate(instances.resume, instance)
-    assert desk.state(instance) == "running"
-    assert desk.fire() == 1
-    assert desk.open() == ["ask", "remind"]
-    told = [(entry.kind, entry.detail["reason"], entry.actor_name) for entry in desk.history(instance)
-            if entry.kind in ("suspended", "resumed")]  # fmt: skip
-    assert told == [("suspended", "a reason", "Boss"), ("resumed", "a reason", "Boss")]
-
-
-def test_what_is_not_suspended_is_not_resumed(desk: Desk) -> None:
-    instance = desk.run(timed())
-    with pytest.raises(Conflict, match="is not suspended"):
-        desk.operate(instances.resume, instance)
-
-
-# -- stopping --------------------------------------------------------------------------------------
-
-
-@pytest.mark.databases
-def test_a_cancelled_instance_stands_nowhere(desk: Desk, clock: ManualClock) -> None:
-    instance = desk.run(timed())
-    desk.operate(instances.cancel, instance)
-    now = desk.now(instance)
-    assert (now.state, now.end_reason, now.next_due_at, now.ended_at) == (
-        "cancelled", "a reason", None, clock(),
-    )  # fmt: skip
-    assert desk.open() == []
-    assert desk.tokens(instance) == []
-    clock.advance(days=1)
-    assert desk.fire() == 0
-    for operation in (instances.cancel, instances.suspend, instances.resume):
-        with pytest.raises(Conflict, match="E-1 has ended"):
-            desk.operate(operation, instance)
-
-
-def test_a_suspended_instance_can_be_cancelled(desk: Desk) -> None:
-    instance = desk.run(timed())
-    desk.operate(instances.suspend, instance)
-    desk.operate(instances.cancel, instance)
-    assert desk.state(instance) == "cancelled"
-
-
 def test_an_instance_that_is_not_there(desk: Desk) -> None:
     with desk.acting() as session, pytest.raises(NotFound):
         instances.get(session, 999)
-    with pytest.raises(NotFound):
-        desk.operate(instances.cancel, ProcessInstance(id=999))
 
 
 # -- timers of many --------------------------------------------------------------------------------
@@ -202,5 +144,5 @@ def test_each_action_counts_as_a_revision(desk: Desk) -> None:
     assert desk.now(instance).revision == 1
     desk.do("ask")
     assert desk.now(instance).revision == 2
-    desk.operate(instances.suspend, instance)
+    desk.operate(operations.suspend, instance)
     assert desk.now(instance).revision == 3

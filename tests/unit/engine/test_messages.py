@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.clock import ManualClock
-from app.engine import instances, jobs, messages
+from app.engine import instances, jobs, messages, operations
 from app.engine.models import Job
 from app.errors import Conflict, Forbidden, NotFound
 from tests.support.desk import ACTORS, Desk
@@ -94,10 +94,10 @@ def test_a_message_that_nobody_waited_for_in_a_month_fails(desk: Desk, clock: Ma
 def test_a_message_waits_for_a_suspended_instance(desk: Desk, clock: ManualClock) -> None:
     instance = desk.run(listener())
     desk.do("ask")
-    desk.operate(instances.suspend, instance)
+    desk.operate(operations.suspend, instance)
     desk.post("news", instance.business_key)
     assert desk.settle() == 0
-    desk.operate(instances.resume, instance)
+    desk.operate(operations.resume, instance)
     assert desk.settle() == 1
     assert desk.open() == ["after"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.clock import ManualClock
-from app.engine import instances, user_tasks
+from app.engine import operations, user_tasks
 from app.engine.actors import Actor, Identity
 from app.engine.models import ProcessInstance, UserTask
 from app.engine.services import ServiceContext
@@ -179,7 +179,7 @@ def test_a_task_is_handed_over_to_somebody_who_may_do_it(desk: Desk) -> None:
 
 def test_nothing_can_be_done_with_a_task_that_is_over_or_held(desk: Desk) -> None:
     instance = desk.run(asking())
-    desk.operate(instances.suspend, instance)
+    desk.operate(operations.suspend, instance)
     for function, arguments in (
         (user_tasks.claim, ()),
         (user_tasks.release, ()),
@@ -187,7 +187,7 @@ def test_nothing_can_be_done_with_a_task_that_is_over_or_held(desk: Desk) -> Non
     ):
         with pytest.raises(Conflict, match="suspended"):
             act(desk, function, ANN, *arguments)
-    desk.operate(instances.resume, instance)
+    desk.operate(operations.resume, instance)
     task = desk.task("ask")
     desk.do("ask")
     for function, arguments in (
