@@ -1,0 +1,193 @@
+"""What maintenance costs: the parts that went into it, and the time that people spent on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.database import Money
+from app.domain import settings
+from app.domain.analytics import calendar, machines
+from app.domain.analytics.machines import MachineName
+from app.domain.analytics.scope import Scope
+from app.domain.analytics.stops import ROWS_AT_ONCE
+from app.domain.machines import Machine
+from app.domain.parts import SparePart
+from app.domain.requests import MaintenanceRequest
+from app.domain.usage import PartsUsage
+from app.domain.work import MaintenanceWork, WorkStep
+
+PARTS_INCLUDED = "Spare parts issued for maintenance work in the period, at the price of the day of issue."
+LABOUR_INCLUDED = "Working time recorded in the period, in minutes. No wage is known, so it is not an amount."
+LABOUR_UNKNOWN = "No working time: it is not recorded by part group."
+NOT_INCLUDED = "Not included: contractors, lost production, and parts that left the store for anything else."
+
+
+@dataclass(frozen=True)
+class MachineCosts:
+    """What was spent on one machine."""
+
+    machine: MachineName
+    parts: Decimal
+    labour_minutes: int | None
+
+
+@dataclass(frozen=True)
+class DepartmentCosts:
+    """What was spent on the machines of one department."""
+
+    department_id: int
+    department: str
+    parts: Decimal
+    labour_minutes: int | None
+
+
+@dataclass(frozen=True)
+class GroupCosts:
+    """What was spent on one group of parts."""
+
+    group_number: str
+    group_name: str
+    parts: Decimal
+
+
+@dataclass(frozen=True)
+class CostStep:
+    """What was spent in one day, week or month."""
+
+    first: date
+    parts: Decimal
+    labour_minutes: int | None
+
+
+@dataclass(frozen=True)
+class CostAnalysis:
+    """Costs in all, by machine, department and part group (dearest first), and their development.
+
+    ``included`` says in sentences what the amounts are made of. ``labour_minutes`` is None where it is
+    not known: for a single part group.
+    """
+
+    currency: str
+    parts: Decimal
+    labour_minutes: int | None
+    machines: tuple[MachineCosts, ...]
+    departments: tuple[DepartmentCosts, ...]
+    groups: tuple[GroupCosts, ...]
+    steps: tuple[CostStep, ...]
+    included: tuple[str, ...]
+
+
+def costs(session: Session, scope: Scope, group_by: str | None = None) -> CostAnalysis:
+    """Parts and working time of the period. At most seven statements.
+
+    :raises BusinessError: PERIOD_TOO_LONG
+    """
+    site = settings.site(session)
+    found = calendar.buckets(scope.since, scope.until, group_by, site.zone) if group_by else []
+    cost = sa.type_coerce(sa.func.sum(PartsUsage.cost), Money)
+    spent_on = _used(scope, Machine.id, cost).group_by(Machine.id)
+    by_machine: dict[int, Decimal] = {row[0]: row[1] for row in session.execute(spent_on)}
+    group = (SparePart.group_number, sa.func.max(SparePart.group_name), cost)
+    groups = session.execute(_used(scope, *group).group_by(SparePart.group_number)).all()
+    minutes: dict[int, int] | None = None
+    if scope.part_group is None:
+        spent = _worked(scope, Machine.id, sa.func.sum(WorkStep.minutes)).group_by(Machine.id)
+        minutes = {machine_id: int(total) for machine_id, total in session.execute(spent)}
+    rows = _machines(machines.names(session, scope), by_machine, minutes)
+    labour = PARTS_INCLUDED, LABOUR_UNKNOWN if minutes is None else LABOUR_INCLUDED, NOT_INCLUDED
+    return CostAnalysis(
+        currency=site.currency,
+        parts=sum(by_machine.values(), Decimal(0)),
+        labour_minutes=None if minutes is None else sum(minutes.values()),
+        machines=tuple(rows),
+        departments=_departments(rows),
+        groups=tuple(
+            sorted((GroupCosts(*row) for row in groups), key=lambda row: (-row.parts, row.group_number))
+        ),
+        steps=_steps(session, scope, found),
+        included=labour,
+    )
+
+
+def _used(scope: Scope, *columns: Any) -> sa.Select[Any]:
+    """The parts that went into work in the period, with part, request and machine."""
+    return (
+        sa.select(*columns)
+        .select_from(PartsUsage)
+        .join(SparePart, SparePart.id == PartsUsage.spare_part_id)
+        .join(MaintenanceWork, MaintenanceWork.id == PartsUsage.work_id)
+        .join(MaintenanceRequest, MaintenanceRequest.id == MaintenanceWork.maintenance_request_id)
+        .join(Machine, Machine.id == MaintenanceRequest.machine_id)
+        .where(scope.contains(PartsUsage.used_at), *scope.requests(), *scope.parts())
+    )
+
+
+def _worked(scope: Scope, *columns: Any) -> sa.Select[Any]:
+    """The steps of work recorded in the period, with request and machine."""
+    return (
+        sa.select(*columns)
+        .select_from(WorkStep)
+        .join(MaintenanceWork, MaintenanceWork.id == WorkStep.work_id)
+        .join(MaintenanceRequest, MaintenanceRequest.id == MaintenanceWork.maintenance_request_id)
+        .join(Machine, Machine.id == MaintenanceRequest.machine_id)
+        .where(scope.contains(WorkStep.recorded_at), *scope.requests())
+    )
+
+
+def _machines(
+    names: dict[int, MachineName], parts: dict[int, Decimal], minutes: dict[int, int] | None
+) -> list[MachineCosts]:
+    """What was spent on each machine that anything was spent on, dearest first."""
+    rows = [
+        MachineCosts(
+            names[machine_id],
+            parts.get(machine_id, Decimal(0)),
+            None if minutes is None else minutes.get(machine_id, 0),
+        )
+        for machine_id in parts.keys() | (minutes or {}).keys()
+    ]
+    rows.sort(key=lambda row: (row.machine.name, row.machine.id))
+    return sorted(rows, key=_dearest_first)
+
+
+def _departments(rows: list[MachineCosts]) -> tuple[DepartmentCosts, ...]:
+    """Machines added up by department."""
+    found: dict[int, DepartmentCosts] = {}
+    for row in rows:
+        key, name = row.machine.department_id, row.machine.department
+        known = found.get(key) or DepartmentCosts(
+            key, name, Decimal(0), None if row.labour_minutes is None else 0
+        )
+        labour = None if row.labour_minutes is None else (known.labour_minutes or 0) + row.labour_minutes
+        found[key] = DepartmentCosts(key, name, known.parts + row.parts, labour)
+    return tuple(sorted(found.values(), key=lambda row: (*_dearest_first(row), row.department)))
+
+
+def _dearest_first(row: MachineCosts | DepartmentCosts) -> tuple[Decimal, int]:
+    return -row.parts, -(row.labour_minutes or 0)
+
+
+def _steps(session: Session, scope: Scope, found: list[calendar.Bucket]) -> tuple[CostStep, ...]:
+    """Usage and work one by one, divided among days, weeks or months."""
+    if not found:
+        return ()
+    parts = [Decimal(0)] * len(found)
+    used = _used(scope, PartsUsage.used_at, PartsUsage.cost)
+    for at, cost in session.execute(used.execution_options(yield_per=ROWS_AT_ONCE)):
+        parts[calendar.place_of(found, at)] += cost
+    minutes: list[int] | None = None
+    if scope.part_group is None:
+        minutes = [0] * len(found)
+        worked = _worked(scope, WorkStep.recorded_at, WorkStep.minutes)
+        for at, spent in session.execute(worked.execution_options(yield_per=ROWS_AT_ONCE)):
+            minutes[calendar.place_of(found, at)] += spent
+    return tuple(
+        CostStep(bucket.first, parts[place], None if minutes is None else minutes[place])
+        for place, bucket in enumerate(found)
+    )
