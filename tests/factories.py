@@ -14,12 +14,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.domain import numbering, parts_requests, people, requests, stock
+from app.domain import numbering, parts_requests, passwords, requests, stock
 from app.domain.catalogues import FailureCode, MaintenanceType
 from app.domain.machines import Criticality, Machine
 from app.domain.parts import SparePart, StockLocation
 from app.domain.parts_requests import SparePartsRequest
 from app.domain.people import Department, Role, User
+from app.domain.preventive import plans
+from app.domain.preventive.models import PreventiveTask
 from app.domain.requests import MaintenanceRequest, Priority
 
 PASSWORD = "a good long password"
@@ -29,7 +31,7 @@ _numbers = count(1)
 
 @cache
 def _password_hash() -> str:
-    return people.hash_password(PASSWORD)
+    return passwords.hash_password(PASSWORD)
 
 
 def _added(session: Session, row: Any) -> Any:
@@ -139,3 +141,14 @@ def make_parts_request(
     if approved:
         parts_requests.approve(session, pr, None)
     return pr
+
+
+def make_preventive_task(
+    session: Session, *, machine: Machine | None = None, **values: Any
+) -> PreventiveTask:
+    """A preventive task: every Monday from today on, unless another rule is given."""
+    machine = machine or make_machine(session)
+    if values.get("meter_interval") is None:
+        values.setdefault("rrule", "FREQ=WEEKLY;BYDAY=MO")
+    values.setdefault("title", f"Inspection {next(_numbers)}")
+    return plans.create_task(session, None, machine_id=machine.id, **values)

@@ -11,10 +11,13 @@ from app.domain.notifications import Notification
 from app.domain.numbering import NumberRange
 from app.domain.parts import PartStock, SparePart, StockLocation
 from app.domain.parts_requests import SparePartsRequest, SparePartsRequestLine
+from app.domain.password_resets import PasswordReset
 from app.domain.people import Department, Substitution, User
 from app.domain.requests import MaintenanceRequest
 from app.domain.reservations import StockReservation
+from app.domain.sessions import UserSession
 from app.domain.settings import Setting
+from app.domain.sign_in import SignInFailures
 from app.domain.stock import InventoryTransaction
 from app.domain.usage import PartsUsage
 from app.domain.work import MaintenanceWork, WorkStep
@@ -35,7 +38,9 @@ __all__ = [
     "NumberRange",
     "PartStock",
     "PartsUsage",
+    "PasswordReset",
     "Setting",
+    "SignInFailures",
     "SparePart",
     "SparePartsRequest",
     "SparePartsRequestLine",
@@ -43,5 +48,6 @@ __all__ = [
     "StockReservation",
     "Substitution",
     "User",
+    "UserSession",
     "WorkStep",
 ]

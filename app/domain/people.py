@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
-import bcrypt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from app.database import Base
-from app.domain import activity, values
+from app.domain import activity, passwords, sessions, values
 from app.domain.columns import Timestamps
 from app.domain.entities import EntityType
+from app.domain.sessions import EndReason
 from app.errors import BusinessError
 
-BCRYPT_ROUNDS = 10
-PASSWORD_LEAST = 8  # characters
-PASSWORD_MOST = 72  # bytes: bcrypt knows no more
+LANGUAGES = ("en", "en-US")  # how dates and numbers are written
+# Nothing that would need quoting, or could end the line of a header.
+_EMAIL = re.compile(r"[^\s\x00-\x1f\x7f@<>()\[\],;:\\\"]+@[^\s\x00-\x1f\x7f@<>()\[\],;:\\\"]+")
 
 
 class Role(StrEnum):
@@ -83,40 +84,16 @@ class Substitution(Timestamps, Base):
     substitute: Mapped[User] = relationship(foreign_keys=[substitute_id])
 
 
-# What the password of nobody is compared with, so that an unknown address takes as long as a wrong password.
-_NOBODY = bcrypt.hashpw(b"nobody", bcrypt.gensalt(BCRYPT_ROUNDS)).decode()
+def set_password(
+    session: Session, user: User, password_hash: str, by: int | None, *, keep: int | None = None
+) -> None:
+    """Give a user a new password, already hashed (:func:`app.domain.passwords.hash_password`).
 
-
-def hash_password(password: str) -> str:
-    """The bcrypt hash of a new password.
-
-    :raises BusinessError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG
+    All the user's sessions end, except the one with the id ``keep``.
     """
-    if len(password) < PASSWORD_LEAST:
-        message = f"A password has at least {PASSWORD_LEAST} characters."
-        raise BusinessError("PASSWORD_TOO_SHORT", message, field="password")
-    secret = password.encode()
-    if len(secret) > PASSWORD_MOST:
-        message = f"A password has at most {PASSWORD_MOST} bytes; use a shorter one."
-        raise BusinessError("PASSWORD_TOO_LONG", message, field="password")
-    return bcrypt.hashpw(secret, bcrypt.gensalt(BCRYPT_ROUNDS)).decode()
-
-
-def check_password(user: User | None, password: str) -> bool:
-    """Whether this is the password of this user. It takes the same time when there is no such user."""
-    stored = _NOBODY if user is None else user.password_hash
-    secret = password.encode()
-    matches = bcrypt.checkpw(secret[:PASSWORD_MOST], stored.encode())
-    return matches and user is not None and len(secret) <= PASSWORD_MOST
-
-
-def set_password(session: Session, user: User, password: str, by: int | None) -> None:
-    """Give a user a new password.
-
-    :raises BusinessError: as :func:`hash_password`
-    """
-    user.password_hash = hash_password(password)
+    user.password_hash = password_hash
     activity.record_changes(session, "CHANGE_PASSWORD", EntityType.USER, user, by)
+    sessions.end_all(session, user.id, EndReason.PASSWORD, by, keep=keep)
 
 
 def by_email(session: Session, email: str) -> User | None:
@@ -130,38 +107,60 @@ def create_user(
     *,
     email: str,
     name: str,
-    password: str,
+    password: str | None = None,
+    password_hash: str = "",
     role: str | None = None,
     department_id: int | None = None,
     process_owner: bool = False,
     language: str = "en",
+    action: str = "CREATE_USER",
 ) -> User:
-    """Add a user.
+    """Add a user with a password, or better its hash, which takes no time.
 
-    :raises BusinessError: BAD_EMAIL, EMAIL_TAKEN, NAME_MISSING, BAD_ROLE, UNKNOWN_DEPARTMENT, or what
-        :func:`hash_password` raises
+    :raises BusinessError: BAD_EMAIL, EMAIL_TAKEN, NAME_MISSING, NAME_TOO_LONG, BAD_ROLE, BAD_LANGUAGE,
+        UNKNOWN_DEPARTMENT, or what :func:`app.domain.passwords.hash_password` raises
     """
-    user = User(process_owner=process_owner, language=language, password_hash=hash_password(password))
-    _assign(session, user, {"email": email, "name": name, "role": role, "department_id": department_id})
-    activity.record_changes(session, "CREATE_USER", EntityType.USER, user, by)
+    if password is not None:
+        password_hash = passwords.hash_password(password)
+    elif not password_hash:
+        raise TypeError("a user has a password")
+    user = User(process_owner=process_owner, password_hash=password_hash)
+    _assign(
+        session, user,
+        {"email": email, "name": name, "role": role, "department_id": department_id, "language": language},
+    )  # fmt: skip
+    activity.record_changes(session, action, EntityType.USER, user, by)
     return user
 
 
 def update_user(session: Session, user: User, by: int | None, **changes: Any) -> User:
     """Change email, name, role, department_id, process_owner, active or language of a user.
 
+    Somebody who is deactivated is signed out everywhere.
+
     :raises BusinessError: as :func:`create_user`; LAST_ADMIN when nobody could administer any more
     """
-    if user.role == Role.ADMIN and user.active:
-        stays = changes.get("role", user.role) == Role.ADMIN and changes.get("active", True)
-        others = sa.select(User.id).where(User.role == Role.ADMIN, User.active, User.id != user.id)
-        # Locked, so that two administrators cannot remove each other at the same time.
-        if not stays and not session.scalars(others.order_by(User.id).with_for_update()).all():
-            field = "active" if "active" in changes else "role"
-            raise BusinessError("LAST_ADMIN", "The factory needs at least one administrator.", field=field)
+    stays = changes.get("role", user.role) == Role.ADMIN and changes.get("active", True)
+    if not stays:
+        refuse_without_admin(session, user, field="active" if "active" in changes else "role")
     _assign(session, user, changes)
     activity.record_changes(session, "UPDATE_USER", EntityType.USER, user, by)
+    if not user.active:
+        sessions.end_all(session, user.id, EndReason.DEACTIVATED, by)
     return user
+
+
+def refuse_without_admin(session: Session, user: User, *, field: str | None) -> None:
+    """See that somebody can still administer without this user.
+
+    :raises BusinessError: LAST_ADMIN
+    """
+    if user.role != Role.ADMIN or not user.active:
+        return
+    others = sa.select(User.id).where(User.role == Role.ADMIN, User.active, User.id != user.id)
+    # Locked, so that two administrators cannot remove each other at the same time.
+    if not session.scalars(others.order_by(User.id).with_for_update()).all():
+        raise BusinessError("LAST_ADMIN", "The factory needs at least one administrator.", field=field)
 
 
 def _assign(session: Session, user: User, changes: dict[str, Any]) -> None:
@@ -175,8 +174,10 @@ def _assign(session: Session, user: User, changes: dict[str, Any]) -> None:
         if "email" in changes:
             changes["email"] = _free_email(session, changes["email"], user)
         if "name" in changes:
-            changes["name"] = values.text(
-                changes["name"], code="NAME_MISSING", message="Give a name.", field="name"
+            changes["name"] = values.line(changes["name"], code="NAME", what="name", field="name")
+        if "language" in changes:
+            values.one_of(
+                changes["language"], LANGUAGES, code="BAD_LANGUAGE", what="language", field="language"
             )
         if changes.get("role") is not None:
             values.one_of(changes["role"], list(Role), code="BAD_ROLE", what="role", field="role")
@@ -192,8 +193,7 @@ def _assign(session: Session, user: User, changes: dict[str, Any]) -> None:
 def _free_email(session: Session, email: str, user: User) -> str:
     """The address as it is stored, when it can be one and is nobody else's."""
     address = email.strip().lower()
-    local, at, domain = address.partition("@")
-    if not (local and at and domain) or " " in address or "@" in domain or len(address) > 255:
+    if not _EMAIL.fullmatch(address) or len(address) > 255:
         raise BusinessError("BAD_EMAIL", f"{email!r} is not an e-mail address.", field="email")
     holder = by_email(session, address)
     if holder is not None and holder is not user:

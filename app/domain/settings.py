@@ -28,11 +28,15 @@ class Setting(Timestamps, Base):
 
 @dataclass(frozen=True)
 class Site:
-    """What the factory is called, which clock hangs on its wall, and what it pays with."""
+    """What the factory is called, which clock hangs on its wall, what it pays with, and who may join.
+
+    With ``registration`` people add themselves; they have no role until an administrator gives one.
+    """
 
     name: str = "Factory"
     time_zone: str = "UTC"
     currency: str = "EUR"
+    registration: bool = False
 
     @property
     def zone(self) -> ZoneInfo:
@@ -46,17 +50,17 @@ def site(session: Session) -> Site:
     return Site(**{**known, **{row.key: row.value for row in stored}})
 
 
-def change_site(session: Session, by: int | None, **changes: str) -> Site:
-    """Change ``name``, ``time_zone`` (IANA) or ``currency`` (ISO 4217).
+def change_site(session: Session, by: int | None, **changes: Any) -> Site:
+    """Change ``name``, ``time_zone`` (IANA), ``currency`` (ISO 4217) or ``registration`` (on or off).
 
-    :raises BusinessError: NAME_MISSING, BAD_TIME_ZONE, BAD_CURRENCY
+    :raises BusinessError: NAME_MISSING, NAME_TOO_LONG, BAD_TIME_ZONE, BAD_CURRENCY, BAD_REGISTRATION
     """
     before = asdict(site(session))
     if unknown := set(changes) - set(before):
         raise TypeError(f"not settings of a site: {', '.join(sorted(unknown))}")
     if "name" in changes:
-        changes["name"] = values.text(
-            changes["name"], code="NAME_MISSING", message="Give the site a name.", field="name"
+        changes["name"] = values.line(
+            changes["name"], code="NAME", what="name for the site", field="name", most=100
         )
     if "time_zone" in changes and changes["time_zone"] not in available_timezones():
         message = f"{changes['time_zone']!r} is not a time zone; use a name like Europe/Berlin."
@@ -64,6 +68,9 @@ def change_site(session: Session, by: int | None, **changes: str) -> Site:
     if "currency" in changes and not re.fullmatch("[A-Z]{3}", changes["currency"]):
         message = f"{changes['currency']!r} is not a currency; use three letters like EUR."
         raise BusinessError("BAD_CURRENCY", message, field="currency")
+    if not isinstance(changes.get("registration", False), bool):
+        message = "Registration is on or off: true or false."
+        raise BusinessError("BAD_REGISTRATION", message, field="registration")
     changed = {key: value for key, value in changes.items() if value != before[key]}
     for key, value in changed.items():
         session.merge(Setting(key=key, value=value))

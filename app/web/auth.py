@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, login_user, logout_user
 
 from app.database import unit_of_work
-from app.domain import activity, people
+from app.domain import activity, passwords, people
 from app.domain.entities import EntityType
 from app.extensions import db
 from app.web.people import me, signed_in
@@ -34,7 +34,7 @@ def enter() -> ResponseReturnValue:
     if problems:
         return _form(problems=problems, email=email), 422
     user = people.by_email(db.session(), email)
-    if not people.check_password(user, password) or user is None or not user.active:
+    if user is None or not user.active or not passwords.matches(user.password_hash, password):
         message = "Address and password do not match, or the account is switched off."
         return _form(refusal=message, email=email), 401
     department = user.department.name if user.department else ""

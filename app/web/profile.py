@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from app import clock
 from app.database import unit_of_work
-from app.domain import people
+from app.domain import passwords, people
 from app.domain.people import Substitution, User
 from app.errors import BusinessError, NotFound
 from app.extensions import db
@@ -52,7 +52,7 @@ def change_password() -> ResponseReturnValue:
     """Set a new password; all other sessions of the person end."""
     current, new = request.form.get("current", ""), request.form.get("password", "")
     problems = {}
-    if not people.check_password(_me(db.session()), current):
+    if not passwords.matches(_me(db.session()).password_hash, current):
         problems["current"] = "This is not your current password."
     if new != request.form.get("again", ""):
         problems["again"] = "The two new passwords differ."
@@ -61,7 +61,7 @@ def change_password() -> ResponseReturnValue:
     try:
         with unit_of_work(db.session()) as session:
             user = _me(session)
-            people.set_password(session, user, new, me().id)
+            people.set_password(session, user, passwords.hash_password(new), me().id)
             person = signed_in(user, me().department_name)
     except BusinessError as error:
         return _render({error.field or "password": error.message}), 422

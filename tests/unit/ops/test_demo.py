@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.database import configure, metadata
-from app.domain import people
+from app.domain import passwords, people
 from app.domain.parts import SparePart
 from app.domain.people import Role, User
 from app.domain.requests import MaintenanceRequest, RequestStatus
@@ -38,7 +38,7 @@ def test_everybody_on_the_sign_in_page_can_sign_in(sessions: sessionmaker[Sessio
         for login in demo.LOGINS:
             user = people.by_email(session, login.email)
             assert user is not None and user.role == login.role
-            assert people.check_password(user, login.password)
+            assert passwords.matches(user.password_hash, login.password)
     assert {login.role for login in demo.LOGINS} == set(Role)
 
 
