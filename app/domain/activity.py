@@ -33,6 +33,7 @@ class ActivityLog(Base):
     __tablename__ = "activity_logs"
     __table_args__ = (
         sa.Index("ix_activity_logs_entity", "entity_type", "entity_id", "id"),
+        sa.Index("ix_activity_logs_entity_type", "entity_type", "id"),
         sa.Index("ix_activity_logs_user", "user_id", "id"),
         sa.Index("ix_activity_logs_action", "action", "id"),
         sa.Index("ix_activity_logs_at", "at"),

@@ -37,6 +37,7 @@ class SparePart(Timestamps, Base):
         sa.Index("ix_spare_parts_min_quantity", "min_quantity"),
         sa.Index("ix_spare_parts_group_quantity", "group_number", "quantity"),
         sa.Index("ix_spare_parts_name", "part_name"),
+        sa.Index("ix_spare_parts_unit_price", "unit_price"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -53,6 +53,9 @@ class InventoryTransaction(Base):
         sa.Index("ix_transactions_type_date", "transaction_type", "transaction_date"),
         sa.Index("ix_transactions_date", "transaction_date"),
         sa.Index("ix_transactions_reference", "reference_type", "reference_id"),
+        sa.Index("ix_transactions_location", "location_id", "transaction_date"),
+        sa.Index("ix_transactions_to_location", "to_location_id", "transaction_date"),
+        sa.Index("ix_transactions_performer", "performed_by", "transaction_date"),
     )
 
     id: Mapped[int] = mapped_column(LongId, primary_key=True)

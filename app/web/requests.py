@@ -35,6 +35,7 @@ STEPS = (
     RequestStatus.COMPLETED,
 )
 SORTS = {"newest": "Newest first", "oldest": "Oldest first", "priority": "Most urgent first"}
+ORDERS = {"newest": "-reportedAt", "oldest": "reportedAt", "priority": "priority"}
 
 
 @pages.get("/requests", endpoint="listing")
@@ -54,7 +55,7 @@ def listing_page() -> str:
         priority=listing.one_of("priority", tuple(Priority)) or None,
         machine_id=request.args.get("machine", type=int),
         q=listing.words(),
-        sort=listing.one_of("sort", tuple(SORTS), "newest"),
+        sort=ORDERS[listing.one_of("sort", tuple(SORTS), "newest")],
         page=listing.page_number(),
         page_size=listing.PAGE_SIZE,
         **{name: value for name, value in asdict(scope).items() if name != "name"},

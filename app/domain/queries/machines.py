@@ -5,11 +5,35 @@ from __future__ import annotations
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from app.domain.downtime import MachineDowntime
-from app.domain.machines import Machine, MachineSparePart
+from app.domain.machines import Criticality, Machine, MachineSparePart
+from app.domain.parts import SparePart
+from app.domain.people import Department
+from app.domain.queries.filters import equal
 from app.domain.queries.paging import Page, matches, page_of
+from app.domain.queries.sorting import Sorts, order_by
+
+_CRITICALITY = sa.case(
+    {Criticality.HIGH: 0, Criticality.MEDIUM: 1, Criticality.LOW: 2}, value=Machine.criticality
+)
+SORTS: Sorts = {
+    "name": (Machine.name,),
+    "qrCode": (Machine.qr_code,),
+    "status": (Machine.status, Machine.name),
+    "criticality": (_CRITICALITY, Machine.name),  # the most critical first
+    "department": (Department.name, Machine.name),
+    "installationDate": (Machine.installation_date,),
+    "createdAt": (Machine.created_at,),
+    "updatedAt": (Machine.updated_at,),
+}
+FITTED_SORTS: Sorts = {
+    "partName": (SparePart.part_name,),
+    "partNumber": (SparePart.part_number,),
+    "machine": (Machine.name,),
+    "quantity": (MachineSparePart.quantity,),
+}
 
 
 def list_machines(
@@ -19,23 +43,51 @@ def list_machines(
     status: str | None = None,
     criticality: str | None = None,
     q: str = "",
+    sort: str = "name",
     page: int = 1,
     page_size: int = 25,
 ) -> Page[Machine]:
-    """Machines that fit all filters given, with department, by name."""
-    query = sa.select(Machine).options(joinedload(Machine.department)).order_by(Machine.name, Machine.id)
-    for column, value in (
+    """Machines that fit all filters given, with department; ``sort`` is a name of :data:`SORTS`."""
+    query = sa.select(Machine).options(joinedload(Machine.department))
+    if sort.removeprefix("-") == "department":
+        query = query.join(Machine.department)
+    query = equal(
+        query,
         (Machine.department_id, department_id),
         (Machine.status, status),
         (Machine.criticality, criticality),
-    ):
-        if value is not None:
-            query = query.where(column == value)
+    )
     if q.strip():
         query = query.where(
             matches(q, Machine.name, Machine.qr_code, Machine.model, Machine.serial_number, Machine.location)
         )
-    return page_of(session, query, page, page_size)
+    return page_of(session, order_by(query, SORTS, sort, Machine.id), page, page_size)
+
+
+def list_fitted(
+    session: Session,
+    *,
+    machine_id: int | None = None,
+    part_id: int | None = None,
+    sort: str = "partName",
+    page: int = 1,
+    page_size: int = 25,
+) -> Page[MachineSparePart]:
+    """The parts list of a machine, or the machines that use a part, with machine, department and part.
+
+    ``sort`` is a name of :data:`FITTED_SORTS`.
+    """
+    query = (
+        sa.select(MachineSparePart)
+        .join(MachineSparePart.machine)
+        .join(MachineSparePart.part)
+        .options(
+            contains_eager(MachineSparePart.machine).joinedload(Machine.department),
+            contains_eager(MachineSparePart.part),
+        )
+    )
+    query = equal(query, (MachineSparePart.machine_id, machine_id), (MachineSparePart.spare_part_id, part_id))
+    return page_of(session, order_by(query, FITTED_SORTS, sort, MachineSparePart.id), page, page_size)
 
 
 def by_qr_code(session: Session, qr_code: str) -> Machine | None:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
 from app.domain.activity import ActivityLog
 from app.domain.notifications import Notification
 from app.domain.people import User
+from app.domain.queries.filters import between, equal
 from app.domain.queries.paging import Page, matches, page_of
+from app.domain.queries.sorting import Sorts, order_by
+
+USER_SORTS: Sorts = {
+    "name": (User.name,),
+    "email": (User.email,),
+    "role": (User.role, User.name),
+    "active": (User.active, User.name),
+    "createdAt": (User.created_at,),
+    "updatedAt": (User.updated_at,),
+}
+# Entries are numbered as they come, so their number stands for their time.
+ACTIVITY_SORTS: Sorts = {"at": ()}
 
 
 def list_users(
@@ -17,18 +32,23 @@ def list_users(
     role: str | None = None,
     department_id: int | None = None,
     active: bool | None = None,
+    process_owner: bool | None = None,
     q: str = "",
+    sort: str = "name",
     page: int = 1,
     page_size: int = 25,
 ) -> Page[User]:
-    """Users that fit all filters given, with department, by name."""
-    query = sa.select(User).options(joinedload(User.department)).order_by(User.name, User.id)
-    for column, value in ((User.role, role), (User.department_id, department_id), (User.active, active)):
-        if value is not None:
-            query = query.where(column == value)
+    """Users that fit all filters given, with department; ``sort`` is a name of :data:`USER_SORTS`."""
+    query = equal(
+        sa.select(User).options(joinedload(User.department)),
+        (User.role, role),
+        (User.department_id, department_id),
+        (User.active, active),
+        (User.process_owner, process_owner),
+    )
     if q.strip():
         query = query.where(matches(q, User.name, User.email))
-    return page_of(session, query, page, page_size)
+    return page_of(session, order_by(query, USER_SORTS, sort, User.id), page, page_size)
 
 
 def unread_notifications(session: Session, user_id: int, limit: int = 20) -> list[Notification]:
@@ -66,17 +86,29 @@ def list_activity(
     *,
     user_id: int | None = None,
     entity_type: str | None = None,
+    entity_id: int | None = None,
     action: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    q: str = "",
+    sort: str = "-at",
     page: int = 1,
     page_size: int = 25,
 ) -> Page[ActivityLog]:
-    """The activity log, filtered, with users; newest first."""
-    query = sa.select(ActivityLog).options(joinedload(ActivityLog.user)).order_by(ActivityLog.id.desc())
-    for column, value in (
+    """The activity log, filtered, with users, from ``since`` on and before ``until``; newest first.
+
+    ``q`` is looked for in the action, where it came from, and who did it; ``sort`` is a name of
+    :data:`ACTIVITY_SORTS`.
+    """
+    query = equal(
+        sa.select(ActivityLog).options(joinedload(ActivityLog.user)),
         (ActivityLog.user_id, user_id),
         (ActivityLog.entity_type, entity_type),
+        (ActivityLog.entity_id, entity_id),
         (ActivityLog.action, action),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    return page_of(session, query, page, page_size)
+    )
+    query = between(query, ActivityLog.at, since, until)
+    if q.strip():
+        searched = (ActivityLog.action, ActivityLog.entity_type, ActivityLog.source, User.name, User.email)
+        query = query.join(ActivityLog.user, isouter=True).where(matches(q, *searched))
+    return page_of(session, order_by(query, ACTIVITY_SORTS, sort, ActivityLog.id), page, page_size)

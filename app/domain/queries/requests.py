@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -10,7 +11,9 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from app.domain.activity import ActivityLog
 from app.domain.entities import EntityType
 from app.domain.machines import Machine
+from app.domain.queries.filters import between, equal
 from app.domain.queries.paging import Page, matches, page_of
+from app.domain.queries.sorting import Sorts, order_by
 from app.domain.requests import OPEN_STATUSES, MaintenanceRequest, Priority
 from app.domain.spare_parts_requests import SparePartsRequest, SparePartsRequestLine
 from app.domain.usage import PartsUsage
@@ -20,10 +23,18 @@ _URGENCY = sa.case(
     {Priority.CRITICAL: 0, Priority.HIGH: 1, Priority.MEDIUM: 2, Priority.LOW: 3},
     value=MaintenanceRequest.priority,
 )
-SORTS = {
-    "newest": (MaintenanceRequest.reported_at.desc(), MaintenanceRequest.id.desc()),
-    "oldest": (MaintenanceRequest.reported_at, MaintenanceRequest.id),
-    "priority": (_URGENCY, MaintenanceRequest.reported_at, MaintenanceRequest.id),
+SORTS: Sorts = {
+    "reportedAt": (MaintenanceRequest.reported_at,),
+    "priority": (_URGENCY, MaintenanceRequest.reported_at),  # the most urgent first, of those the oldest
+    "status": (MaintenanceRequest.status, MaintenanceRequest.reported_at),
+    "machine": (Machine.name,),
+    "businessKey": (MaintenanceRequest.business_key,),
+    "updatedAt": (MaintenanceRequest.updated_at,),
+}
+WORK_SORTS: Sorts = {
+    "startedAt": (MaintenanceWork.started_at,),
+    "completedAt": (MaintenanceWork.completed_at,),
+    "machine": (Machine.name,),
 }
 
 # What a row of a list shows.
@@ -43,28 +54,36 @@ def list_requests(
     department_id: int | None = None,
     reporter_id: int | None = None,
     technician_id: int | None = None,
+    failure_code_id: int | None = None,
+    maintenance_type_id: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     q: str = "",
-    sort: str = "newest",
+    sort: str = "-reportedAt",
     page: int = 1,
     page_size: int = 25,
 ) -> Page[MaintenanceRequest]:
     """Requests that fit all filters given, with machine, department and people.
 
-    ``q`` is looked for in business key, description, machine name and QR code; ``sort`` is a key of
-    :data:`SORTS`.
+    Reported from ``since`` on and before ``until``. ``q`` is looked for in business key, description,
+    machine name and QR code; ``sort`` is a name of :data:`SORTS`.
     """
-    query = sa.select(MaintenanceRequest).join(MaintenanceRequest.machine).options(*_ROW)
+    query = sa.select(MaintenanceRequest).options(*_ROW)
+    if department_id is not None or q.strip() or sort.removeprefix("-") == "machine":
+        query = query.join(MaintenanceRequest.machine)
     if statuses:
         query = query.where(MaintenanceRequest.status.in_(list(statuses)))
-    for column, value in (
+    query = equal(
+        query,
         (MaintenanceRequest.priority, priority),
         (MaintenanceRequest.machine_id, machine_id),
         (MaintenanceRequest.reporter_id, reporter_id),
         (MaintenanceRequest.assigned_technician_id, technician_id),
+        (MaintenanceRequest.failure_code_id, failure_code_id),
+        (MaintenanceRequest.maintenance_type_id, maintenance_type_id),
         (Machine.department_id, department_id),
-    ):
-        if value is not None:
-            query = query.where(column == value)
+    )
+    query = between(query, MaintenanceRequest.reported_at, since, until)
     if q.strip():
         query = query.where(
             matches(
@@ -75,7 +94,60 @@ def list_requests(
                 Machine.qr_code,
             )
         )
-    return page_of(session, query.order_by(*SORTS[sort]), page, page_size)
+    return page_of(session, order_by(query, SORTS, sort, MaintenanceRequest.id), page, page_size)
+
+
+def list_work(
+    session: Session,
+    *,
+    technician_id: int | None = None,
+    maintenance_type_id: int | None = None,
+    machine_id: int | None = None,
+    department_id: int | None = None,
+    is_open: bool | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    q: str = "",
+    sort: str = "-startedAt",
+    page: int = 1,
+    page_size: int = 25,
+) -> Page[MaintenanceWork]:
+    """Work orders that fit all filters given, with request, machine, people, steps and parts used.
+
+    Begun from ``since`` on and before ``until``. ``q`` is looked for in business key, cause, remedy and
+    machine name; ``sort`` is a name of :data:`WORK_SORTS`.
+    """
+    request = joinedload(MaintenanceWork.request)
+    query = sa.select(MaintenanceWork).options(
+        request.joinedload(MaintenanceRequest.machine).joinedload(Machine.department),
+        joinedload(MaintenanceWork.technician),
+        joinedload(MaintenanceWork.maintenance_type),
+        selectinload(MaintenanceWork.steps).joinedload(WorkStep.performer),
+        selectinload(MaintenanceWork.parts_used).joinedload(PartsUsage.part),
+    )
+    about_machine = machine_id is not None or department_id is not None
+    if about_machine or q.strip() or sort.removeprefix("-") == "machine":
+        query = query.join(MaintenanceWork.request).join(MaintenanceRequest.machine)
+    query = equal(
+        query,
+        (MaintenanceWork.technician_id, technician_id),
+        (MaintenanceWork.maintenance_type_id, maintenance_type_id),
+        (MaintenanceRequest.machine_id, machine_id),
+        (Machine.department_id, department_id),
+    )
+    if is_open is not None:
+        ended = MaintenanceWork.completed_at
+        query = query.where(ended.is_(None) if is_open else ended.is_not(None))
+    query = between(query, MaintenanceWork.started_at, since, until)
+    if q.strip():
+        searched = (
+            MaintenanceRequest.business_key,
+            MaintenanceWork.cause,
+            MaintenanceWork.remedy,
+            Machine.name,
+        )
+        query = query.where(matches(q, *searched))
+    return page_of(session, order_by(query, WORK_SORTS, sort, MaintenanceWork.id), page, page_size)
 
 
 def open_requests(session: Session, machine_id: int) -> list[MaintenanceRequest]:
@@ -85,9 +157,8 @@ def open_requests(session: Session, machine_id: int) -> list[MaintenanceRequest]
         .where(MaintenanceRequest.machine_id == machine_id)
         .where(MaintenanceRequest.status.in_(OPEN_STATUSES))
         .options(*_ROW)
-        .order_by(*SORTS["priority"])
     )
-    return list(session.scalars(query))
+    return list(session.scalars(order_by(query, SORTS, "priority", MaintenanceRequest.id)))
 
 
 def get_request(session: Session, request_id: int) -> MaintenanceRequest | None:

@@ -180,7 +180,7 @@ def test_lists_filter_search_sort_and_page(session, time):
 
     assert found() == [other, taken, low]
     assert found(sort="priority") == [other, taken, low]
-    assert found(department_id=hall.id, sort="oldest") == [low, taken]
+    assert found(department_id=hall.id, sort="reportedAt") == [low, taken]
     assert found(technician_id=technician.id) == found(statuses=["IN_PROGRESS"]) == [taken]
     assert found(reporter_id=low.reporter_id) == found(q="mixer 100%") == found(q=low.business_key) == [low]
     page = lists.list_requests(session, page=2, page_size=2)
