@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+from limits import parse_many
+
 from app.database import engine_options
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +46,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
         "MILLWRIGHT_DEMO": _flag(env, "MILLWRIGHT_DEMO"),
         "MILLWRIGHT_PROXIES": _count(env, "MILLWRIGHT_PROXIES"),
         "MILLWRIGHT_SESSION_HOURS": _count(env, "MILLWRIGHT_SESSION_HOURS", 12),
+        "MILLWRIGHT_RATE_ANONYMOUS": _rate(env, "MILLWRIGHT_RATE_ANONYMOUS", "100 per 15 minutes"),
+        "MILLWRIGHT_RATE_SIGNED_IN": _rate(env, "MILLWRIGHT_RATE_SIGNED_IN", "9000 per 15 minutes"),
+        "MILLWRIGHT_CORS_ORIGINS": env.get("MILLWRIGHT_CORS_ORIGINS", "").split(),
         **_fixed(secure=base_url.startswith("https://")),
     }
 
@@ -96,6 +101,15 @@ def _count(env: Mapping[str, str], name: str, default: int = 0) -> int:
     if not text.isdecimal():
         raise ConfigurationError(f"{name} is a whole number, not {text!r}.")
     return int(text)
+
+
+def _rate(env: Mapping[str, str], name: str, default: str) -> str:
+    text = env.get(name, "") or default
+    try:
+        parse_many(text)
+    except ValueError:
+        raise ConfigurationError(f"{name}: {text!r} is no rate; use words like “{default}”.") from None
+    return text
 
 
 def _time_zone(name: str) -> str:

@@ -1,11 +1,13 @@
-"""Puts the application together: settings, extensions, jobs, pages."""
+"""Puts the application together: settings, extensions, jobs, pages, API."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from app import config as configuration
 from app.extensions import init_database
@@ -23,6 +25,7 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     init_security(app)
 
     # Imported here: they reach down to every room below.
+    from app.api import init_api
     from app.jobs import init_jobs
     from app.ops import init_ops
     from app.processes import build_engine
@@ -32,4 +35,16 @@ def build(config: Mapping[str, Any] | None = None) -> Flask:
     init_jobs(app)
     init_ops(app)
     init_web(app)
+    init_api(app)
+    app.register_error_handler(HTTPException, _answer_http_error)
     return app
+
+
+def _answer_http_error(error: HTTPException) -> ResponseReturnValue:
+    """An address that nothing answers is an address of the API or a page: each has its own words."""
+    from app.api.core.problems import problem_of
+    from app.web.errors import http_error
+
+    if request.path.startswith("/api/") and (error.code or 500) >= 400:
+        return problem_of(error)
+    return http_error(error)

@@ -1,1 +1,57 @@
-"""The REST API."""
+"""The REST API: one module a resource, each a list of declared endpoints."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+from flask_cors import CORS
+
+from app.api import departments
+from app.api.core import authentication, documentation, limits
+from app.api.core.dispatch import view_of
+from app.api.core.endpoints import Endpoint, Resource
+from app.api.core.problems import problem_of
+from app.extensions import csrf
+
+# As the documentation lists them.
+RESOURCES: tuple[Resource, ...] = (departments.resource,)
+
+VERSION = "v1"
+PREFIXES = (f"/api/{VERSION}", "/api")  # the second is an alias of the newest version
+
+
+def endpoints() -> list[Endpoint]:
+    """All endpoints of the API."""
+    return [endpoint for resource in RESOURCES for endpoint in resource]
+
+
+def init_api(app: Flask) -> None:
+    """Give the application its API."""
+    authentication.init(app)
+    limits.init(app)
+    _allow_other_origins(app)
+    documentation.init(app, RESOURCES)
+    views = {endpoint.name: view_of(endpoint) for endpoint in endpoints()}
+    for name, prefix in zip((f"api_{VERSION}", "api"), PREFIXES, strict=True):
+        blueprint = Blueprint(name, __name__, url_prefix=prefix)
+        for endpoint in endpoints():
+            blueprint.add_url_rule(
+                endpoint.flask_rule,
+                endpoint=endpoint.name,
+                view_func=views[endpoint.name],
+                methods=[endpoint.method],
+            )
+        blueprint.register_error_handler(Exception, problem_of)
+        csrf.exempt(blueprint)  # checked where a call is identified: bearer calls need no token
+        app.register_blueprint(blueprint)
+
+
+def _allow_other_origins(app: Flask) -> None:
+    """Let pages of the origins named in the settings call the API with bearer tokens; by default none."""
+    if origins := app.config["MILLWRIGHT_CORS_ORIGINS"]:
+        CORS(
+            app,
+            resources={r"/api/.*": {"origins": origins}},
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
+            expose_headers=["ETag", "Location", "Idempotency-Replayed", "Retry-After", "X-Request-ID"],
+            max_age=600,
+        )

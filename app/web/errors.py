@@ -43,7 +43,7 @@ def init_errors(app: Flask) -> None:
     app.register_error_handler(MillwrightError, _refusal(400))
     app.register_error_handler(AssetsNotBuilt, _not_built)
     app.register_error_handler(CSRFError, _expired)
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Exception, _failure)
 
 
@@ -59,7 +59,8 @@ def _expired(error: CSRFError) -> ResponseReturnValue:
     return error_page(400, message, title="This form has expired")
 
 
-def _http_error(error: HTTPException) -> ResponseReturnValue:
+def http_error(error: HTTPException) -> ResponseReturnValue:
+    """The page of an HTTP error; a redirect is none."""
     code = error.code or 500
     if code < 400:
         return error  # a redirect, not an error

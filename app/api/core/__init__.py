@@ -1,0 +1,1 @@
+"""What every endpoint stands on: declaring, identifying, reading, answering, documenting."""

@@ -1,0 +1,141 @@
+"""One call from beginning to end: who, how often, may they, what, once, answered."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, g, request, send_file
+from sqlalchemy.exc import DBAPIError
+
+from app import current
+from app.access import permissions
+from app.api.core import etags, idempotency, problems, reading
+from app.api.core.authentication import CHALLENGE, identify
+from app.api.core.endpoints import Download, Endpoint, Refused
+from app.api.core.limits import limited
+from app.api.core.problems import ApiError
+from app.database import unit_of_work
+from app.domain import sessions
+from app.errors import MillwrightError
+
+log = logging.getLogger(__name__)
+
+# Errors by which MySQL and MariaDB ask for the transaction to be tried again: deadlock, lock wait.
+_AGAIN = {1213, 1205, 1020}
+ATTEMPTS = 4
+
+
+def view_of(endpoint: Endpoint) -> Callable[..., Response]:
+    """The view function of an endpoint."""
+    answer = limited(lambda **path: _answer(endpoint, path))
+
+    def view(**path: str) -> Response:
+        g.strict_limit = endpoint.strict_limit
+        try:
+            identify()
+        except Exception as error:  # counted like any call of a stranger before it is refused
+            g.refusal = error
+        response: Response = answer(**path)
+        return response
+
+    view.__name__ = endpoint.name
+    return view
+
+
+def _answer(endpoint: Endpoint, path: dict[str, str]) -> Response:
+    refusal = g.pop("refusal", None)
+    if refusal is not None and not endpoint.is_public:
+        raise refusal
+    if endpoint.needs is not None:
+        if identify() is None:
+            raise ApiError(401, "UNAUTHENTICATED", "Sign in first.", headers=CHALLENGE)
+        g.scope = permissions.require(current.actor(), endpoint.needs)
+    arguments = reading.arguments(endpoint, path)
+    if endpoint.is_safe:
+        response = _respond(endpoint, endpoint.function(**arguments))
+        if endpoint.etag:
+            response.make_conditional(request)
+        return response
+    if endpoint.prepares is not None:
+        arguments["prepared"] = endpoint.prepares(
+            **{name: value for name, value in arguments.items() if name in ("body", "form", "files")}
+        )
+    return _write(endpoint, arguments)
+
+
+def _write(endpoint: Endpoint, arguments: dict[str, Any]) -> Response:
+    """Act in one transaction, at most once for an Idempotency-Key."""
+    key = idempotency.key_of(endpoint)
+    session = current.session()
+
+    def act() -> Response:
+        g.pop("on_response", None)
+        return _respond(endpoint, endpoint.function(**arguments))
+
+    try:
+        return _with_patience(lambda: _in_transaction(endpoint, key, act))
+    except MillwrightError as error:
+        if key is None or isinstance(error, ApiError):
+            raise
+        refusal = problems.problem_of(error)
+        with unit_of_work(session):
+            return idempotency.remember(session, endpoint, key, refusal)
+
+
+def _in_transaction(endpoint: Endpoint, key: str | None, act: Callable[[], Response]) -> Response:
+    with unit_of_work(current.session()) as session:
+        if "seen_at" in g and sessions.is_stale(g.pop("seen_at")):
+            sessions.seen(session, g.session_id)
+        return act() if key is None else idempotency.once(session, endpoint, key, act)
+
+
+def _with_patience(action: Callable[[], Response]) -> Response:
+    """Try again what the database gave up so that somebody else could go on: nothing of it has happened."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return action()
+        except DBAPIError as error:
+            arguments = getattr(error.orig, "args", ())
+            if not arguments or arguments[0] not in _AGAIN or attempt == ATTEMPTS:
+                raise
+            log.info("trying %s %s again: %s", request.method, request.path, error.orig)
+    raise AssertionError("unreachable")
+
+
+def _respond(endpoint: Endpoint, result: Any) -> Response:
+    response = _response_of(endpoint, result)
+    for change in g.pop("on_response", ()):
+        change(response)
+    return response
+
+
+def _response_of(endpoint: Endpoint, result: Any) -> Response:
+    if isinstance(result, Refused):
+        return problems.response(result.status, result.code, result.detail, errors=result.errors)
+    if isinstance(result, Download):
+        return _file(result)
+    if isinstance(result, Response):
+        return result
+    if endpoint.answer is None:
+        return Response(status=204)
+    body = etags.body_of(endpoint.answer, result)
+    response = Response(body, endpoint.status, mimetype="application/json")
+    if endpoint.etag:
+        response.set_etag(etags.digest(body))
+    return response
+
+
+def _file(download: Download) -> Response:
+    response = send_file(
+        io.BytesIO(download.data),
+        mimetype=download.media_type,
+        as_attachment=not download.inline,
+        download_name=download.file_name,
+        max_age=0,
+    )
+    response.direct_passthrough = False
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response

@@ -1,0 +1,23 @@
+"""Versions of things, as ETags: a digest of what the API answers about them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from pydantic import TypeAdapter
+
+
+def body_of(adapter: TypeAdapter[Any], thing: Any) -> bytes:
+    """A thing as the API answers it."""
+    checked = adapter.validate_python(thing, from_attributes=True)
+    return adapter.dump_json(checked, by_alias=True)
+
+
+def tag_of(adapter: TypeAdapter[Any], thing: Any) -> str:
+    """The version of a thing."""
+    return digest(body_of(adapter, thing))
+
+
+def digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:32]
