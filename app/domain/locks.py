@@ -7,7 +7,8 @@ The order, outermost first:
 3. its machine
 4. its maintenance work
 5. the parts request
-6. spare parts, by ascending id
+6. preventive tasks, by ascending id
+7. spare parts, by ascending id
 
 Inserting a row makes MySQL share a lock on each row that it refers to, and so does changing a column
 that shares an index with a reference. Whoever may want such a row for itself in the same transaction,

@@ -6,6 +6,7 @@ from app.domain.activity import ActivityLog
 from app.domain.attachments import Attachment
 from app.domain.catalogues import FailureCode, MaintenanceType
 from app.domain.downtime import MachineDowntime
+from app.domain.kept_answers import KeptAnswer
 from app.domain.machines import Machine, MachineSparePart
 from app.domain.notifications import Notification
 from app.domain.numbering import NumberRange
@@ -13,6 +14,7 @@ from app.domain.parts import PartStock, SparePart, StockLocation
 from app.domain.parts_requests import SparePartsRequest, SparePartsRequestLine
 from app.domain.password_resets import PasswordReset
 from app.domain.people import Department, Substitution, User
+from app.domain.preventive.models import MeterReading, PreventiveLog, PreventiveTask, PreventiveTaskPart
 from app.domain.requests import MaintenanceRequest
 from app.domain.reservations import StockReservation
 from app.domain.sessions import UserSession
@@ -28,17 +30,22 @@ __all__ = [
     "Department",
     "FailureCode",
     "InventoryTransaction",
+    "KeptAnswer",
     "Machine",
     "MachineDowntime",
     "MachineSparePart",
     "MaintenanceRequest",
     "MaintenanceType",
     "MaintenanceWork",
+    "MeterReading",
     "Notification",
     "NumberRange",
     "PartStock",
     "PartsUsage",
     "PasswordReset",
+    "PreventiveLog",
+    "PreventiveTask",
+    "PreventiveTaskPart",
     "Setting",
     "SignInFailures",
     "SparePart",

@@ -1,0 +1,327 @@
+"""Preventive tasks: planned, changed, taken out of use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.domain import activity, values
+from app.domain.deletion import refuse_if_used
+from app.domain.entities import EntityType
+from app.domain.locks import lock
+from app.domain.machines import Machine, MachineStatus
+from app.domain.parts import SparePart
+from app.domain.people import Role, User
+from app.domain.preventive import checklist, due, meters, recurrence
+from app.domain.preventive.models import PreventiveTask, PreventiveTaskPart
+from app.errors import BusinessError, NotFound
+
+# Who may be given preventive work.
+WORKERS = (Role.MAINTENANCE_TECH, Role.MAINTENANCE_MANAGER)
+
+EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
+MAX_LEAD_DAYS = 365
+MAX_METER_INTERVAL = 1_000_000  # hours
+
+_CHANGEABLE = {
+    "machine_id", "title", "description", "rrule", "meter_interval", "starts_on", "lead_days",
+    "estimated_minutes", "checklist", "parts", "role", "technician_id", "last_meter_reading", "active",
+}  # fmt: skip
+_TIMING = {"machine_id", "rrule", "meter_interval", "starts_on", "last_meter_reading"}
+
+
+def get_task(session: Session, task_id: int) -> PreventiveTask:
+    """The task with this id.
+
+    :raises NotFound: there is none
+    """
+    task = session.get(PreventiveTask, task_id)
+    if task is None:
+        raise NotFound("There is no such preventive task.")
+    return task
+
+
+def create_task(
+    session: Session,
+    by: int | None,
+    *,
+    machine_id: int,
+    title: str,
+    description: str = "",
+    rrule: str | None = None,
+    meter_interval: int | None = None,
+    starts_on: date | None = None,
+    lead_days: int = 0,
+    estimated_minutes: int | None = None,
+    checklist: Iterable[Mapping[str, Any]] = (),
+    parts: Iterable[Mapping[str, Any]] = (),
+    role: str = Role.MAINTENANCE_TECH,
+    technician_id: int | None = None,
+    last_meter_reading: Any = None,
+) -> PreventiveTask:
+    """Plan something that recurs, by the calendar (``rrule``) or by the meter (``meter_interval``, hours).
+
+    ``starts_on`` is today unless given. ``checklist`` is as :func:`checklist.checked_items` takes it;
+    ``parts`` are mappings with ``partId`` and ``quantity``. ``last_meter_reading`` is the reading at which
+    it was done last; the machine's latest, unless given. A technician, if one is named, is asked before
+    the role.
+
+    :raises BusinessError: UNKNOWN_MACHINE, MACHINE_DECOMMISSIONED, TITLE_MISSING, TITLE_TOO_LONG,
+        DESCRIPTION_TOO_LONG, BAD_START, BAD_RULE, BAD_INTERVAL, BAD_LEAD, BAD_MINUTES, BAD_CHECKLIST,
+        UNKNOWN_PART, BAD_QUANTITY, BAD_ROLE, UNKNOWN_USER, BAD_READING
+    """
+    task = PreventiveTask(active=True, checklist=[])
+    _assign(
+        session,
+        task,
+        {
+            "machine_id": machine_id,
+            "title": title,
+            "description": description,
+            "rrule": rrule,
+            "meter_interval": meter_interval,
+            "starts_on": starts_on or due.site_date(session),
+            "lead_days": lead_days,
+            "estimated_minutes": estimated_minutes,
+            "checklist": checklist,
+            "parts": parts,
+            "role": role,
+            "technician_id": technician_id,
+            "last_meter_reading": last_meter_reading,
+        },
+    )
+    due.start(session, task, meters.latest_hours(session, machine_id), not_before=task.starts_on)
+    session.add(task)
+    session.flush()
+    activity.record(
+        session, "CREATE_PREVENTIVE_TASK", EntityType.PREVENTIVE_TASK, task.id, by, after=_picture(task)
+    )
+    return task
+
+
+def update_task(session: Session, task: PreventiveTask, by: int | None, **changes: Any) -> PreventiveTask:
+    """Change a task; the names are those of :func:`create_task`, and ``active``.
+
+    Another rule, start or machine makes a new due date, never one that was dealt with already. A task
+    that is used again is due from today on: what was missed meanwhile is not made up for.
+
+    :raises BusinessError: as :func:`create_task`; UNKNOWN_MACHINE for another machine once there are logs
+    :raises NotFound: it is gone
+    """
+    if unknown := set(changes) - _CHANGEABLE:
+        raise TypeError(f"not a task's to change: {', '.join(sorted(unknown))}")
+    # Its machine first, as everywhere: a reading of the meter locks the machine and then the tasks.
+    lock(session, task.machine)
+    task = lock(session, task)
+    before = _picture(task)
+    was_active, timing = task.active, _timing(task)
+    moved = changes.get("machine_id", task.machine_id) != task.machine_id
+    if moved and due.last_logged(session, task) is not None:
+        message = "What was done at one machine does not count for another; plan a new task."
+        raise BusinessError("UNKNOWN_MACHINE", message, field="machineId")
+    _assign(session, task, changes)
+    if _timing(task) != timing or (task.active and not was_active):
+        again = due.site_date(session) if not was_active else task.starts_on
+        reading = meters.latest_hours(session, task.machine_id)
+        due.start(session, task, reading, not_before=max(again, task.starts_on))
+    session.flush()
+    after = _picture(task)
+    changed = [name for name in after if after[name] != before[name]]
+    if changed:
+        activity.record(
+            session, "UPDATE_PREVENTIVE_TASK", EntityType.PREVENTIVE_TASK, task.id, by,
+            before={name: before[name] for name in changed},
+            after={name: after[name] for name in changed},
+        )  # fmt: skip
+    return task
+
+
+def deactivate_task(session: Session, task: PreventiveTask, by: int | None) -> PreventiveTask:
+    """Take a task out of use; its logs stay."""
+    return update_task(session, task, by, active=False)
+
+
+def delete_task(session: Session, task: PreventiveTask, by: int | None) -> None:
+    """Delete a task that nobody has ever carried out.
+
+    :raises Conflict: it has logs; the message says to deactivate it instead
+    :raises NotFound: it is gone already
+    """
+    refuse_if_used(
+        session, task,
+        what=f"The preventive task {task.title}", instead="Deactivate it instead.",
+        ignore=(PreventiveTaskPart.__tablename__,),
+    )  # fmt: skip
+    before = _picture(task)
+    session.delete(task)
+    session.flush()
+    activity.record(
+        session, "DELETE_PREVENTIVE_TASK", EntityType.PREVENTIVE_TASK, before["id"], by, before=before
+    )
+
+
+def _timing(task: PreventiveTask) -> tuple[Any, ...]:
+    return tuple(getattr(task, name) for name in sorted(_TIMING))
+
+
+def _assign(session: Session, task: PreventiveTask, changes: dict[str, Any]) -> None:
+    """Check values and put them on a task."""
+    with session.no_autoflush:
+        if "machine_id" in changes:
+            _assign_machine(session, task, changes["machine_id"])
+        if "title" in changes:
+            task.title = values.line(changes["title"], code="TITLE", what="title", field="title")
+        if "description" in changes:
+            task.description = values.line(
+                changes["description"],
+                code="DESCRIPTION", what="description", field="description",
+                most=values.PROSE, required=False,
+            )  # fmt: skip
+        _assign_rule(task, changes)
+        _assign_numbers(task, changes)
+        if "checklist" in changes:
+            known = [item["id"] for item in task.checklist]
+            task.checklist = checklist.checked_items(changes["checklist"], known)
+        if "parts" in changes:
+            _assign_parts(session, task, changes["parts"])
+        if "role" in changes:
+            task.role = values.one_of(
+                changes["role"], WORKERS, code="BAD_ROLE", what="role for this work", field="role"
+            )
+        if "technician_id" in changes:
+            _assign_technician(session, task, changes["technician_id"])
+        if "active" in changes:
+            task.active = bool(changes["active"])
+
+
+def _assign_machine(session: Session, task: PreventiveTask, machine_id: int) -> None:
+    machine = values.active_row(
+        session, Machine, machine_id, code="UNKNOWN_MACHINE", what="machine", field="machineId"
+    )
+    if machine.id != task.machine_id and machine.status == MachineStatus.DECOMMISSIONED:
+        message = f"{machine.name} is decommissioned; nothing can be planned for it."
+        raise BusinessError("MACHINE_DECOMMISSIONED", message, field="machineId")
+    task.machine = machine
+    task.machine_id = machine.id
+
+
+def _assign_rule(task: PreventiveTask, changes: dict[str, Any]) -> None:
+    """Either a calendar rule or a meter rule, as it will be after the changes."""
+    if not changes.keys() & {"rrule", "meter_interval", "starts_on"}:
+        return
+    starts_on = changes.get("starts_on", task.starts_on)
+    rule = changes.get("rrule", task.rrule)
+    interval = changes.get("meter_interval", task.meter_interval)
+    if starts_on is None or not EARLIEST <= starts_on <= LATEST:
+        message = f"A task starts on a day from {EARLIEST} to {LATEST}."
+        raise BusinessError("BAD_START", message, field="startsOn")
+    if (rule is None) == (interval is None):
+        message = "A task is due by the calendar (rrule) or by the meter (meterInterval): give one of them."
+        raise BusinessError("BAD_RULE", message, field="rrule")
+    if interval is not None:
+        message = f"The hours between two times are a whole number from 1 to {MAX_METER_INTERVAL}."
+        interval = _checked_number(interval, 1, MAX_METER_INTERVAL, "BAD_INTERVAL", message, "meterInterval")
+    task.rrule = None if rule is None else recurrence.checked(rule, starts_on)
+    task.meter_interval = interval
+    task.starts_on = starts_on
+
+
+def _assign_numbers(task: PreventiveTask, changes: dict[str, Any]) -> None:
+    if "lead_days" in changes:
+        message = f"The days ahead are a whole number from 0 to {MAX_LEAD_DAYS}."
+        task.lead_days = _checked_number(
+            changes["lead_days"], 0, MAX_LEAD_DAYS, "BAD_LEAD", message, "leadDays"
+        )
+    if "estimated_minutes" in changes:
+        minutes = changes["estimated_minutes"]
+        message = "The time it takes is a whole number of minutes, at least 1."
+        task.estimated_minutes = None if minutes is None else values.whole_number(
+            minutes, least=1, code="BAD_MINUTES", message=message, field="estimatedMinutes"
+        )  # fmt: skip
+    if "last_meter_reading" in changes:
+        reading = changes["last_meter_reading"]
+        task.last_meter_reading = (
+            None if reading is None else meters.checked_hours(reading, field="lastMeterReading")
+        )
+
+
+def _checked_number(value: Any, least: int, most: int, code: str, message: str, field: str) -> int:
+    number = values.whole_number(value, least=least, code=code, message=message, field=field)
+    if number > most:
+        raise BusinessError(code, message, field=field)
+    return number
+
+
+def _assign_parts(session: Session, task: PreventiveTask, given: Iterable[Mapping[str, Any]]) -> None:
+    wanted: dict[int, int] = {}
+    kept = {row.spare_part_id: row for row in task.parts}
+    lines = list(given)
+    known = {
+        part.id: part
+        for part in session.scalars(
+            sa.select(SparePart).where(SparePart.id.in_([line.get("partId") for line in lines]))
+        )
+    }
+    for index, line in enumerate(lines):
+        part_id, field = line.get("partId"), f"parts.{index}"
+        part = None if part_id is None else known.get(part_id)
+        if part is None or not (part.active or part.id in kept):
+            message = "There is no such spare part, or it is no longer in use."
+            raise BusinessError("UNKNOWN_PART", message, field=f"{field}.partId")
+        if part.id in wanted:
+            raise BusinessError("UNKNOWN_PART", f"{part.label} is listed twice.", field=f"{field}.partId")
+        wanted[part.id] = values.whole_number(
+            line.get("quantity", 1),
+            least=1, code="BAD_QUANTITY", message="The quantity is a whole number of at least 1.",
+            field=f"{field}.quantity",
+        )  # fmt: skip
+    for part_id, row in kept.items():
+        if part_id in wanted:
+            row.quantity = wanted[part_id]
+        else:
+            task.parts.remove(row)
+    task.parts.extend(
+        PreventiveTaskPart(spare_part_id=part_id, part=known[part_id], quantity=quantity)
+        for part_id, quantity in wanted.items()
+        if part_id not in kept
+    )
+
+
+def _assign_technician(session: Session, task: PreventiveTask, user_id: int | None) -> None:
+    if user_id is None:
+        task.technician = None
+        task.technician_id = None
+        return
+    user = values.active_row(session, User, user_id, code="UNKNOWN_USER", what="user", field="technicianId")
+    if user.role not in WORKERS:
+        message = f"{user.name} is no technician; choose somebody who does maintenance."
+        raise BusinessError("UNKNOWN_USER", message, field="technicianId")
+    task.technician = user
+    task.technician_id = user.id
+
+
+def _picture(task: PreventiveTask) -> dict[str, Any]:
+    """All that the activity log shows of a task."""
+    reading, due_on = task.last_meter_reading, task.next_due_on
+    return {
+        "id": task.id,
+        "machineId": task.machine_id,
+        "title": task.title,
+        "description": task.description,
+        "rrule": task.rrule,
+        "meterInterval": task.meter_interval,
+        "startsOn": task.starts_on.isoformat(),
+        "leadDays": task.lead_days,
+        "estimatedMinutes": task.estimated_minutes,
+        "checklist": task.checklist,
+        "parts": [{"partId": row.spare_part_id, "quantity": row.quantity} for row in task.parts],
+        "role": task.role,
+        "technicianId": task.technician_id,
+        "active": task.active,
+        "nextDueOn": None if due_on is None else due_on.isoformat(),
+        "lastMeterReading": None if reading is None else str(reading),
+    }
