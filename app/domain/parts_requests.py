@@ -44,6 +44,7 @@ __all__ = [
     "issue",
     "outstanding",
     "reject",
+    "revise",
     "total_cost",
 ]
 
@@ -134,6 +135,55 @@ def approve(
     pr.approved_by, pr.approved_at = by, clock.now()
     approved = [{"lineId": line.id, "quantity": line.quantity_approved} for line in pr.lines]
     change_status(session, pr, PartsRequestStatus.APPROVED, by, "APPROVE_PARTS", {"lines": approved})
+
+
+def revise(
+    session: Session, pr: SparePartsRequest, by: int | None, lines: Sequence[Mapping[str, Any]]
+) -> None:
+    """Ask for fewer, or give another reason, while nobody has decided.
+
+    A line is a mapping with ``id`` and ``quantity``, ``reason`` or both; lines that are not named stay as
+    they are. Who has to approve was decided by what was asked for, so that nothing can be added.
+
+    :raises BusinessError: WRONG_STATUS, UNKNOWN_LINE, BAD_QUANTITY, MORE_THAN_REQUESTED, REASON_TOO_LONG
+        (fields ``lines.0.quantity`` ...); nothing has changed then
+    """
+    _lock(session, pr)
+    check_status(pr, PartsRequestStatus.PENDING)
+    mine = sa.select(SparePartsRequestLine).where(SparePartsRequestLine.parts_request_id == pr.id)
+    current = session.scalars(mine.execution_options(populate_existing=True))
+    unnamed = {line.id: line for line in current}
+    revised = []
+    for position, given in enumerate(lines):
+        line = unnamed.pop(given.get("id", 0), None)
+        if line is None:
+            message = f"{pr.business_key} has no such line, or names it twice; ask for other parts anew."
+            raise BusinessError("UNKNOWN_LINE", message, field=f"lines.{position}.id")
+        field = f"lines.{position}.quantity"
+        quantity = checked_quantity(given.get("quantity", line.quantity_requested), 1, field)
+        if quantity > line.quantity_requested:
+            message = (
+                f"{line.part.label}: {line.quantity_requested} requested; ask for more in a new request."
+            )
+            raise BusinessError("MORE_THAN_REQUESTED", message, field=field)
+        reason = values.line(
+            given.get("reason", line.reason),
+            code="REASON", what="reason", field=f"lines.{position}.reason", most=500, required=False,
+        )  # fmt: skip
+        if (quantity, reason) != (line.quantity_requested, line.reason):
+            revised.append((line, quantity, reason))
+    before, after = [], []
+    for line, quantity, reason in revised:
+        before.append({"lineId": line.id, "quantity": line.quantity_requested, "reason": line.reason})
+        line.quantity_requested, line.reason = quantity, reason
+        after.append({"lineId": line.id, "quantity": quantity, "reason": reason})
+    if revised:
+        pr.updated_at = clock.now()  # those who hold an older version of the request shall notice
+        session.flush()
+        activity.record(
+            session, "REVISE_PARTS_REQUEST", EntityType.SPARE_PARTS_REQUEST, pr.id, by,
+            before={"lines": before}, after={"lines": after},
+        )  # fmt: skip
 
 
 def reject(session: Session, pr: SparePartsRequest, by: int | None, reason: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -61,6 +62,7 @@ class MaintenanceRequest(Timestamps, Base):
         sa.Index("ix_maintenance_requests_reporter", "reporter_id", "reported_at"),
         sa.Index("ix_maintenance_requests_technician", "assigned_technician_id", "status", "reported_at"),
         sa.Index("ix_maintenance_requests_failure_code", "failure_code_id", "reported_at"),
+        sa.Index("ix_maintenance_requests_type", "maintenance_type_id", "reported_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -138,6 +140,41 @@ def create(
     after = {"machineId": machine.id, "priority": priority, "description": description}
     _log(session, "CREATE_REQUEST", request, reporter_id, after=after)
     return request
+
+
+def update(session: Session, request: MaintenanceRequest, by: int | None, **changes: Any) -> None:
+    """Change ``description``, ``priority`` or ``failure_code_id`` of an open request.
+
+    What is due when was decided when it was reported; a new priority does not change it.
+
+    :raises BusinessError: WRONG_STATUS, DESCRIPTION_MISSING, DESCRIPTION_TOO_LONG, BAD_PRIORITY,
+        UNKNOWN_FAILURE_CODE
+    """
+    if unknown := set(changes) - {"description", "priority", "failure_code_id"}:
+        raise TypeError(f"not to be changed: {', '.join(sorted(unknown))}")
+    lock(session, request)
+    _check_open(request)
+    columns: dict[str, Any] = {}
+    if "description" in changes:
+        columns["problem_description"] = values.line(
+            changes["description"],
+            code="DESCRIPTION", what="description", field="description", most=values.PROSE,
+        )  # fmt: skip
+    if "priority" in changes:
+        columns["priority"] = values.one_of(
+            changes["priority"], list(Priority), code="BAD_PRIORITY", what="priority", field="priority"
+        )
+    if "failure_code_id" in changes:
+        columns["failure_code_id"] = code_id = changes["failure_code_id"]
+        if code_id is not None and code_id != request.failure_code_id:
+            values.active_row(
+                session, FailureCode, code_id,
+                code="UNKNOWN_FAILURE_CODE", what="failure code", field="failureCodeId",
+            )  # fmt: skip
+    for name, value in columns.items():
+        setattr(request, name, value)
+    activity.record_changes(session, "UPDATE_REQUEST", EntityType.MAINTENANCE_REQUEST, request, by)
+    session.expire(request, ["failure_code"])
 
 
 def set_status(session: Session, request: MaintenanceRequest, status: str, by: int | None) -> None:

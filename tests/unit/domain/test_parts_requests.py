@@ -208,3 +208,56 @@ def test_cancelling_gives_reservations_back_once(session):
     parts_requests.cancel(session, pr, None, "found one")
     parts_requests.cancel(session, pr, None, "delivered twice")
     assert (pr.status, pr.closing_reason, part.free) == ("CANCELLED", "found one", 9)
+
+
+def test_a_request_that_nobody_has_decided_on_may_ask_for_less(session):
+    bearing, belt = make_part(session), make_part(session)
+    pr = make_parts_request(session, {bearing: 4, belt: 2})
+    parts_requests.revise(
+        session, pr, None, [{"id": pr.lines[0].id, "quantity": 3, "reason": " two will do "}]
+    )
+    session.commit()
+    assert [(line.quantity_requested, line.reason) for line in pr.lines] == [
+        (3, "two will do"),
+        (2, "worn out"),
+    ]
+    (entry,) = [
+        e for e in activity_of(session, "SPARE_PARTS_REQUEST", pr.id) if e.action == "REVISE_PARTS_REQUEST"
+    ]
+    assert (entry.before["lines"][0]["quantity"], entry.after["lines"][0]["quantity"]) == (4, 3)
+    parts_requests.revise(session, pr, None, [{"id": pr.lines[0].id, "quantity": 3}])
+    assert len(activity_of(session, "SPARE_PARTS_REQUEST", pr.id)) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"quantity": 3}, "MORE_THAN_REQUESTED", "lines.1.quantity"),
+        ({"quantity": 0}, "BAD_QUANTITY", "lines.1.quantity"),
+        ({"reason": "r" * 501}, "REASON_TOO_LONG", "lines.1.reason"),
+        ({"id": 4711, "quantity": 1}, "UNKNOWN_LINE", "lines.1.id"),
+        ({"id": None, "quantity": 1}, "UNKNOWN_LINE", "lines.1.id"),
+    ],
+)
+def test_what_was_evaluated_cannot_grow(session, change, code, field):
+    pr = make_parts_request(session, {make_part(session): 4, make_part(session): 2})
+    lines = [{"id": pr.lines[0].id, "quantity": 1}, {"id": pr.lines[1].id, **change}]
+    with pytest.raises(BusinessError) as refused:
+        parts_requests.revise(session, pr, None, lines)
+    assert (refused.value.code, refused.value.field) == (code, field)
+    session.commit()
+    assert [line.quantity_requested for line in pr.lines] == [4, 2]
+
+
+def test_a_line_is_revised_once_at_a_time(session):
+    pr = make_parts_request(session, {make_part(session): 4})
+    with pytest.raises(BusinessError) as refused:
+        parts_requests.revise(session, pr, None, [{"id": pr.lines[0].id, "quantity": n} for n in (1, 2)])
+    assert refused.value.code == "UNKNOWN_LINE"
+
+
+def test_what_was_decided_is_not_revised(session):
+    pr = make_parts_request(session, {make_part(session, 9): 4}, approved=True)
+    with pytest.raises(BusinessError) as refused:
+        parts_requests.revise(session, pr, None, [{"id": pr.lines[0].id, "quantity": 1}])
+    assert refused.value.code == "WRONG_STATUS"

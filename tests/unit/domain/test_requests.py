@@ -10,6 +10,7 @@ from app.domain.queries import requests as lists
 from app.errors import BusinessError
 from tests.factories import (
     make_department,
+    make_failure_code,
     make_machine,
     make_maintenance_type,
     make_request,
@@ -219,3 +220,41 @@ def test_a_list_takes_as_many_statements_for_twenty_rows_as_for_two(session, dat
         return sum(statement.startswith("SELECT") for statement in statements)
 
     assert cost(20) == cost(2) == 2
+
+
+def test_an_open_request_is_corrected_and_the_log_keeps_what_it_said(session):
+    request, code = make_request(session, priority="LOW"), make_failure_code(session)
+    requests.update(
+        session, request, None, description=" It leaks ", priority="HIGH", failure_code_id=code.id
+    )
+    requests.update(session, request, None, priority="HIGH")
+    assert (request.problem_description, request.priority, request.failure_code) == ("It leaks", "HIGH", code)
+    (entry,) = [entry for entry in lists.timeline(session, request.id) if entry.action == "UPDATE_REQUEST"]
+    assert (entry.before["priority"], entry.after["priority"]) == ("LOW", "HIGH")
+    requests.update(session, request, None, failure_code_id=None)
+    assert request.failure_code is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"priority": "HIGH", "description": "  "}, "DESCRIPTION_MISSING", "description"),
+        ({"description": "Leaks", "priority": "URGENT"}, "BAD_PRIORITY", "priority"),
+        ({"description": "Leaks", "failure_code_id": 4711}, "UNKNOWN_FAILURE_CODE", "failureCodeId"),
+    ],
+)
+def test_a_correction_that_makes_no_sense_changes_nothing(session, changes, code, field):
+    request = make_request(session)
+    before = (request.problem_description, request.priority)
+    with pytest.raises(BusinessError) as refused:
+        requests.update(session, request, None, **changes)
+    assert (refused.value.code, refused.value.field) == (code, field)
+    assert (request.problem_description, request.priority) == before
+
+
+def test_a_closed_request_is_not_corrected(session):
+    request = make_request(session, technician=make_user(session))
+    requests.complete(session, request, None)
+    with pytest.raises(BusinessError) as refused:
+        requests.update(session, request, None, priority="HIGH")
+    assert refused.value.code == "WRONG_STATUS"
