@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.access import permissions
+from app.access.permissions import Scope
 from app.domain.attachments import Attachment
 from app.domain.entities import EntityType
 from app.domain.people import Role
@@ -22,11 +24,11 @@ from app.errors import NotFound
 
 Thing = TypeVar("Thing")
 
-SEES_ALL = (Role.ADMIN, Role.MAINTENANCE_MANAGER, Role.INVENTORY_MANAGER)
+REQUESTS = "maintenance-requests:read"
 
 
 @dataclass(frozen=True)
-class Scope:
+class Followed:
     """The requests that a list shows: filters for the query, and what to call them."""
 
     name: str
@@ -34,22 +36,48 @@ class Scope:
     technician_id: int | None = None
     reporter_id: int | None = None
 
+    @property
+    def filters(self) -> dict[str, Any]:
+        """The arguments of a list function."""
+        named = {
+            "department_id": self.department_id,
+            "technician_id": self.technician_id,
+            "reporter_id": self.reporter_id,
+        }
+        return {name: value for name, value in named.items() if value is not None}
 
-def request_scope(actor: Actor) -> Scope:
+
+def followed_requests(actor: Actor) -> Followed:
     """The maintenance requests an actor follows."""
-    if actor.role in SEES_ALL:
-        return Scope("All requests")
-    if actor.role == Role.SUPERVISOR and actor.department_id is not None:
-        return Scope("Requests of your department", department_id=actor.department_id)
-    if actor.role == Role.MAINTENANCE_TECH:
-        return Scope("Requests assigned to you", technician_id=actor.user_id)
-    return Scope("Requests you reported", reporter_id=actor.user_id)
+    reach = permissions.scope(actor, REQUESTS)
+    if reach is Scope.ALL:
+        return Followed("All requests")
+    if reach is Scope.DEPARTMENT and actor.department_id is not None:
+        return Followed("Requests of your department", department_id=actor.department_id)
+    if reach is Scope.ASSIGNED:
+        return Followed("Requests assigned to you", technician_id=actor.user_id)
+    return Followed("Requests you reported", reporter_id=actor.user_id)
+
+
+def followed_parts_requests(actor: Actor) -> dict[str, Any]:
+    """The filters of the parts requests an actor follows, as arguments of a list function."""
+    reach = permissions.scope(actor, "spare-parts-requests:read")
+    if reach is Scope.ALL:
+        return {}
+    if reach is Scope.DEPARTMENT and actor.department_id is not None:
+        return {"department_id": actor.department_id}
+    return {"requester_id": actor.user_id}
+
+
+def _sees_all(role: str | None) -> bool:
+    """Whether a role sees every maintenance request, and so all that belongs to them."""
+    return permissions.RIGHTS[REQUESTS].get(role or "") is Scope.ALL
 
 
 def may_see_request(session: Session, request: MaintenanceRequest, actor: Actor) -> bool:
     """Whether an actor follows a request, reported it, or has had something to do with it."""
     for identity in actor.identities:
-        if identity.role in SEES_ALL:
+        if _sees_all(identity.role):
             return True
         if identity.user_id in (request.reporter_id, request.assigned_technician_id):
             return True
@@ -85,7 +113,7 @@ def may_see_instance(session: Session, instance: ProcessInstance, actor: Actor) 
 
 def may_see_attachment(session: Session, attachment: Attachment, actor: Actor) -> bool:
     """Whether an actor may open a file: they uploaded it, or see what it belongs to."""
-    if attachment.uploaded_by == actor.user_id or actor.role in SEES_ALL:
+    if attachment.uploaded_by == actor.user_id or _sees_all(actor.role):
         return True
     if attachment.entity_id is None:
         return False

@@ -8,8 +8,8 @@ from typing import Any, cast
 from flask import Blueprint, Flask, current_app, g, render_template, request
 from flask_login import current_user, login_required
 
+from app.access import permissions
 from app.domain import notifications
-from app.domain.people import Role
 from app.engine import deployments, inbox, instances
 from app.extensions import db
 from app.web.people import current_actor, me
@@ -21,13 +21,13 @@ REPORTING = "maintenance_request"  # the process whose start form is “Report a
 
 @dataclass(frozen=True)
 class Entry:
-    """A link of the navigation. Without ``roles`` everybody sees it; ``counter`` names its number."""
+    """A link of the navigation. ``needs`` is the right to its page; ``counter`` names its number."""
 
     endpoint: str
     text: str
     icon: str
     short: str = ""
-    roles: tuple[str, ...] = ()
+    needs: str = ""
     counter: str = ""
 
     def is_here(self) -> bool:
@@ -48,12 +48,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("machines.listing", "Machines", "machine"),
             Entry("parts.listing", "Spare parts", "box"),
-            Entry(
-                "parts_requests.listing",
-                "Parts requests",
-                "cart",
-                roles=(Role.ADMIN, Role.MAINTENANCE_MANAGER, Role.INVENTORY_MANAGER, Role.MAINTENANCE_TECH),
-            ),
+            Entry("parts_requests.listing", "Parts requests", "cart", needs="spare-parts-requests:read"),
         ),
     ),
     (
@@ -88,7 +83,7 @@ def _is_for_me(entry: Entry) -> bool:
         return False
     if entry.endpoint == "starts.report":
         return may_report()
-    return not entry.roles or me().role in entry.roles
+    return not entry.needs or permissions.may(current_actor(), entry.needs)
 
 
 def may_report() -> bool:

@@ -8,14 +8,13 @@ from flask_login import login_required
 from app.access import records as access
 from app.domain import parts_requests
 from app.domain.entities import EntityType
-from app.domain.people import Role
 from app.domain.queries import inventory, people
 from app.domain.spare_parts_requests import OPEN_STATUSES, PartsRequestStatus
 from app.engine import instances, user_tasks
 from app.extensions import db
 from app.web import context, listing, story
 from app.web.engine import engine
-from app.web.people import current_actor, roles_required
+from app.web.people import current_actor, permission_required
 
 pages = Blueprint("parts_requests", __name__)
 
@@ -23,9 +22,9 @@ SUBJECT = "spare_parts_request"
 
 
 @pages.get("/parts-requests", endpoint="listing")
-@roles_required(Role.ADMIN, Role.MAINTENANCE_MANAGER, Role.INVENTORY_MANAGER, Role.MAINTENANCE_TECH)
+@permission_required("spare-parts-requests:read")
 def listing_page() -> str:
-    """Parts requests; technicians see their own."""
+    """Parts requests: all, those of the own department, or the own ones, as the role has it."""
     actor = current_actor()
     status = listing.one_of("status", tuple(PartsRequestStatus))
     show = listing.one_of("show", ("open", "every"), "open")
@@ -33,10 +32,10 @@ def listing_page() -> str:
     found = inventory.list_parts_requests(
         db.session(),
         statuses=(status,) if status else statuses,
-        requester_id=None if actor.role in access.SEES_ALL else actor.user_id,
         q=listing.words(),
         page=listing.page_number(),
         page_size=listing.PAGE_SIZE,
+        **access.followed_parts_requests(actor),
     )
     return render_template(
         "parts_requests/list.html",

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from flask import Flask, g, request
 from flask_login import login_required
 
+from app.access import permissions
 from app.current import SignedIn, fingerprint_of, me, signed_in, site
 from app.current import actor as current_actor
 from app.domain import activity
 from app.domain.people import Department, User
-from app.errors import Forbidden
 from app.extensions import db, login_manager
 
-__all__ = ["current_actor", "init_sign_in", "me", "roles_required", "signed_in", "site"]
+__all__ = ["current_actor", "init_sign_in", "me", "permission_required", "signed_in", "site"]
 
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
@@ -64,16 +64,15 @@ def _forget_source(error: BaseException | None) -> None:
         source.__exit__(None, None, None)
 
 
-def roles_required(*roles: str) -> Callable[[Callable[Params, Answer]], Callable[Params, Answer]]:
-    """Only people with one of these roles see the page; others are told who may."""
+def permission_required(
+    permission: str,
+) -> Callable[[Callable[Params, Answer]], Callable[Params, Answer]]:
+    """Only people who have a right see the page; others are told who has it."""
 
     def decorate(view: Callable[Params, Answer]) -> Callable[Params, Answer]:
         @wraps(view)
         def checked(*args: Params.args, **kwargs: Params.kwargs) -> Answer:
-            if me().role not in roles:
-                from app.web.labels import role_name
-
-                raise Forbidden(f"This page is for: {', '.join(role_name(role) for role in roles)}.")
+            permissions.require(current_actor(), permission)
             return view(*args, **kwargs)
 
         return cast(Any, login_required(checked))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -43,8 +42,8 @@ ORDERS = {"newest": "-reportedAt", "oldest": "reportedAt", "priority": "priority
 def listing_page() -> str:
     """The requests somebody follows, or those they reported."""
     actor = current_actor()
-    own = access.Scope("Requests you reported", reporter_id=actor.user_id)
-    followed = access.request_scope(actor)
+    own = access.Followed("Requests you reported", reporter_id=actor.user_id)
+    followed = access.followed_requests(actor)
     scope = own if request.args.get("scope") == "reported" else followed
     status = listing.one_of("status", tuple(RequestStatus))
     show = listing.one_of("show", ("open", "closed", "every"), "open")
@@ -58,7 +57,7 @@ def listing_page() -> str:
         sort=ORDERS[listing.one_of("sort", tuple(SORTS), "newest")],
         page=listing.page_number(),
         page_size=listing.PAGE_SIZE,
-        **{name: value for name, value in asdict(scope).items() if name != "name"},
+        **scope.filters,
     )
     return render_template(
         "requests/list.html",
