@@ -60,7 +60,7 @@ lock: $(INSTALLED_DEV)  ## Write the lock files anew from pyproject.toml and pac
 	$(NODE) npm install --package-lock-only --no-audit --no-fund
 
 clean:  ## Remove what was installed and built; the data in var/ stays
-	rm -rf $(VENV) node_modules app/static/build app/engine/feel/bundle millwright.egg-info
+	rm -rf $(VENV) node_modules app/static/build app/engine/feel/bundle app/exports/fonts millwright.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find app tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
 

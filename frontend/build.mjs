@@ -1,7 +1,8 @@
-// Builds FEEL for the server, and every asset of the pages (frontend/*.ts, frontend/css/main.css) with
-// hashed names and a manifest that leads to them. "--debug" leaves the output readable.
+// Builds FEEL for the server, lays out the fonts of its PDF files, and builds every asset of the pages
+// (frontend/*.ts, frontend/css/main.css) with hashed names and a manifest that leads to them. "--debug"
+// leaves the output readable.
 import { build } from "esbuild";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openFeelin } from "./feel/plugin.mjs";
@@ -20,6 +21,12 @@ await build({
   outfile: join(root, "app/engine/feel/bundle/feel.js"),
   logLevel: "warning",
 });
+
+const fonts = join(root, "app/exports/fonts");
+mkdirSync(fonts, { recursive: true });
+for (const name of ["ttf/DejaVuSansCondensed.ttf", "ttf/DejaVuSansCondensed-Bold.ttf", "LICENSE"]) {
+  copyFileSync(join(root, "node_modules/dejavu-fonts-ttf", name), join(fonts, basename(name)));
+}
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });

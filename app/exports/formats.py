@@ -1,0 +1,51 @@
+"""In which formats a report can be written, and what such a file is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import BinaryIO
+
+from app.domain.reports.model import Report
+from app.exports import csv, pdf, xlsx
+
+
+class Format(StrEnum):
+    """A kind of file."""
+
+    XLSX = "xlsx"
+    PDF = "pdf"
+    CSV = "csv"
+
+    @property
+    def media_type(self) -> str:
+        return _WRITERS[self].media_type
+
+
+@dataclass(frozen=True)
+class _Writer:
+    media_type: str
+    write: Callable[[Report, BinaryIO], None]
+
+
+_WRITERS = {
+    Format.XLSX: _Writer("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", xlsx.write),
+    Format.PDF: _Writer("application/pdf", pdf.write),
+    Format.CSV: _Writer("text/csv", csv.write),
+}
+
+
+def write(report: Report, form: str, stream: BinaryIO) -> None:
+    """Write a report to a binary stream, reading its rows once.
+
+    :raises ExportError: it has more rows than the format can hold
+    """
+    _WRITERS[Format(form)].write(report, stream)
+
+
+def file_name(report: Report, form: str) -> str:
+    """``downtime-2026-03-02.xlsx``: the report's name and the day on which it was made."""
+    day = report.generated_at.astimezone(report.zone).date()
+    return f"{re.sub(r'[^a-z0-9-]+', '-', report.name)}-{day:%Y-%m-%d}.{Format(form)}"

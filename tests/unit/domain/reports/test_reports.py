@@ -1,0 +1,222 @@
+"""The six reports, against the day's story and against each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain import stock
+from app.domain.analytics.scope import Scope
+from app.domain.reports import catalogue
+from app.domain.reports.catalogue import ReportName
+from app.domain.reports.model import Kind, Totals
+from app.domain.reports.valuation import MovingAverage
+from app.errors import BusinessError
+from tests.conftest import START
+from tests.factories import make_location, make_part
+
+
+def read(session, name, scope):
+    """The report, its rows as mappings, and its totals as one."""
+    report = catalogue.build(session, name, scope)
+    totals = Totals(report)
+    keys = [column.key for column in report.columns]
+    rows = []
+    for row in report.rows:
+        totals.add(row)
+        rows.append(dict(zip(keys, row, strict=True)))
+    total = totals.row()
+    return report, rows, None if total is None else dict(zip(keys, total, strict=True))
+
+
+def part_row(rows, part):
+    return next(row for row in rows if row["partNumber"] == part.part_number)
+
+
+def test_downtime(session, plant):
+    report, rows, total = read(session, "downtime", plant.day)
+    assert [(row["machine"], row["stops"], row["downtimeMinutes"]) for row in rows] == [
+        ("Press", 3, 180),
+        ("Saw", 2, 90),
+        ("Robot", 1, 60),
+    ]
+    assert [row["availability"] for row in rows] == [0.75, 0.875, pytest.approx(11 / 12)]
+    assert (total["stops"], total["downtimeMinutes"]) == (6, 330)
+    assert total["availability"] == pytest.approx(1 - 330 / 2160)
+    assert report.subtitle == ("2026-03-02 08:00 to 2026-03-02 20:00",)
+    assert (report.site, report.currency) == ("Northfield", "EUR")
+
+
+def test_what_a_report_is_narrowed_to_stands_above_it(session, plant):
+    scope = Scope(
+        START.replace(hour=0),
+        START.replace(hour=0) + timedelta(days=2),
+        department_id=plant.assembly.id,
+        machine_id=plant.robot.id,
+    )
+    report, rows, _ = read(session, "downtime", scope)
+    assert report.subtitle == ("2026-03-02 to 2026-03-03", "Department: Assembly", "Machine: Robot")
+    assert [row["machine"] for row in rows] == ["Robot"]
+
+
+def test_consumption(session, plant):
+    _, rows, total = read(session, "consumption", plant.day)
+    assert [(row["quantity"], row["cost"]) for row in rows] == [(5, Decimal("49.00")), (1, Decimal("48.50"))]
+    assert (total["quantity"], total["cost"]) == (6, Decimal("97.50"))
+
+
+def test_inventory(session, plant):
+    stock.record_movement(session, plant.bearing.id, "ADJUSTMENT", -2, by=None)
+    other = make_location(session)
+    stock.record_movement(session, plant.bearing.id, "TRANSFER", 9, to_location_id=other.id, by=None)
+    plant.time.advance(hours=1)
+    stock.record_movement(session, plant.bearing.id, "IN", 100, by=None)
+    scope = Scope(START.replace(hour=12), START.replace(hour=20, minute=30))
+    report, rows, _ = read(session, "inventory", scope)
+    bearing = part_row(rows, plant.bearing)
+    assert [bearing[key] for key in ("opening", "received", "issued", "adjusted", "closing")] == [
+        40, 0, 5, -2, 33,
+    ]  # fmt: skip
+    seal = part_row(rows, plant.seal)
+    assert [seal[key] for key in ("opening", "closing", "minimum", "missing")] == [9, 9, 10, 1]
+    assert all(
+        row["opening"] + row["received"] - row["issued"] + row["adjusted"] == row["closing"] for row in rows
+    )
+    assert report.chart is None
+
+
+def test_inventory_leaves_out_parts_that_are_no_longer_in_use_once_they_are_gone(session, plant):
+    gone, kept = make_part(session, active=False), make_part(session, 3, active=False)
+    unused = make_part(session)
+    numbers = [row["partNumber"] for row in read(session, "inventory", plant.day)[1]]
+    # The part that is kept was bought at 20:00, just after the day.
+    assert gone.part_number not in numbers and unused.part_number in numbers
+    assert kept.part_number not in numbers
+    later = replace(plant.day, until=START + timedelta(days=1))
+    assert part_row(read(session, "inventory", later)[1], kept)["closing"] == 3
+
+
+def test_valuation_at_the_moving_average(session, plant):
+    part = make_part(session, unit_price=Decimal("9.00"))
+    for kind, quantity, cost in (
+        ("IN", 10, "4.00"),
+        ("OUT", 4, "9.00"),  # the average stays 4
+        ("IN", 3, "7.00"),  # (6 x 4 + 3 x 7) / 9 = 5
+        ("ADJUSTMENT", -2, "9.00"),
+        ("ADJUSTMENT", 1, "9.00"),
+    ):
+        stock.record_movement(session, part.id, kind, quantity, by=None, unit_cost=Decimal(cost))
+    plant.time.advance(minutes=1)
+    scope = replace(plant.day, until=START + timedelta(days=1))
+    report, rows, total = read(session, "valuation", scope)
+    row = part_row(rows, part)
+    assert (row["quantity"], row["averageCost"], row["value"]) == (8, Decimal("5.0000"), Decimal("40.00"))
+    # 9 seals at 48.50 and 35 bearings at 9.80.
+    assert total["value"] == Decimal("436.50") + Decimal("343.00") + Decimal("40.00")
+    assert report.subtitle == ("As of 2026-03-02 20:01",)
+
+
+def test_valuation_of_another_day(session, plant):
+    _, rows, total = read(session, "valuation", Scope(START, START.replace(hour=10)))
+    # One seal was used at nine.
+    assert (part_row(rows, plant.seal)["quantity"], total["value"]) == (
+        9,
+        Decimal("436.50") + Decimal("392.00"),
+    )
+
+
+def test_maintenance_efficiency(session, plant):
+    _, rows, total = read(session, "maintenance-efficiency", plant.day)
+    press, robot, saw = rows
+    assert (press["machine"], press["completed"], press["firstTimeShare"]) == ("Press", 3, 1.0)
+    assert (press["labourMinutes"], press["partsCost"]) == (135, Decimal("48.50"))
+    assert (press["failures"], press["mtbfMinutes"], press["mttrMinutes"]) == (2, 270, 75)
+    assert (saw["firstTimeShare"], saw["resolutionMinutes"], saw["availability"]) == (0.0, 120, 0.875)
+    assert (robot["completed"], robot["firstTimeShare"], robot["responseMinutes"]) == (0, None, None)
+    assert (total["completed"], total["failures"], total["mttrMinutes"]) == (4, 4, 75)
+    assert (total["labourMinutes"], total["partsCost"]) == (205, Decimal("68.10"))
+
+
+def test_failure_analysis(session, plant):
+    report, rows, total = read(session, "failure-analysis", plant.day)
+    assert [(row["code"], row["failures"], row["cumulativeShare"]) for row in rows] == [
+        ("DRIVE", 2, 0.4),
+        ("LEAK", 2, 0.8),
+        ("", 1, 1.0),
+    ]
+    assert (total["failures"], total["share"]) == (5, 1.0)
+    assert report.chart.line == "cumulativeShare"
+
+
+@pytest.mark.parametrize(
+    ("name", "filters", "field"),
+    [
+        ("inventory", {"machine_id": 1}, "machineId"),
+        ("valuation", {"department_id": 1}, "departmentId"),
+        ("downtime", {"part_group": "10"}, "partGroup"),
+        ("maintenance-efficiency", {"part_group": "10"}, "partGroup"),
+        ("failure-analysis", {"part_group": "10"}, "partGroup"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(session, plant, name, filters, field):
+    with pytest.raises(BusinessError) as refused:
+        catalogue.build(session, name, replace(plant.day, **filters))
+    assert (refused.value.code, refused.value.field) == ("FILTER_NOT_POSSIBLE", field)
+
+
+@pytest.mark.parametrize("name", ["inventory", "valuation", "consumption"])
+def test_reports_of_one_part_group(session, plant, name):
+    report, rows, _ = read(session, name, replace(plant.day, part_group="20"))
+    assert [row["partNumber"] for row in rows] == [plant.seal.part_number]
+    assert report.subtitle[-1] == "Part group: 20 Hydraulics"
+
+
+@pytest.mark.parametrize("name", list(ReportName))
+def test_every_report_of_an_empty_factory(session, time, name):
+    report, rows, total = read(session, name, Scope(START, START + timedelta(days=1)))
+    assert rows == []
+    assert total is not None
+    assert report.title and report.columns[0].kind == Kind.TEXT
+
+
+@pytest.mark.parametrize("name", list(ReportName))
+def test_cells_are_what_their_columns_say(session, plant, name):
+    types = {
+        Kind.TEXT: str, Kind.INTEGER: int, Kind.MINUTES: int,
+        Kind.MONEY: Decimal, Kind.DECIMAL: Decimal, Kind.PERCENT: float,
+    }  # fmt: skip
+    report, rows, _ = read(session, name, plant.day)
+    assert rows
+    for row in rows:
+        for column in report.columns:
+            assert row[column.key] is None or isinstance(row[column.key], types[column.kind])
+    if report.chart:
+        keys = {column.key for column in report.columns}
+        assert {report.chart.label, report.chart.value} <= keys
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 50), st.decimals("0", "1000", places=2)), min_size=1, max_size=8),
+)
+def test_with_receipts_alone_the_value_is_what_was_paid(receipts):
+    stock_of_it = MovingAverage()
+    for quantity, cost in receipts:
+        stock_of_it.move("IN", quantity, cost)
+    paid = sum(quantity * cost for quantity, cost in receipts)
+    assert stock_of_it.quantity == sum(quantity for quantity, _ in receipts)
+    assert stock_of_it.value == paid.quantize(Decimal("0.01"))
+
+
+def test_found_parts_without_stock_are_worth_what_the_adjustment_says():
+    empty = MovingAverage()
+    empty.move("ADJUSTMENT", 4, Decimal("2.50"))
+    assert empty.value == Decimal("10.00")
+    empty.move("OUT", 4, Decimal("9.00"))
+    assert (empty.quantity, empty.value) == (0, 0)
+    empty.move("IN", 1, Decimal("3.00"))
+    assert empty.value == Decimal("3.00")
