@@ -6,11 +6,15 @@ What an administrator changes while the site runs is in :mod:`app.domain.setting
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from limits import parse_many
@@ -41,6 +45,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
         "MILLWRIGHT_DATA": data,
         "MILLWRIGHT_UPLOADS": Path(env.get("MILLWRIGHT_UPLOADS", data / "uploads")).resolve(),
         "MILLWRIGHT_REDIS_URL": env.get("MILLWRIGHT_REDIS_URL", ""),
+        "MILLWRIGHT_CLAMD": _clamd(env.get("MILLWRIGHT_CLAMD", "")),
         "MILLWRIGHT_BASE_URL": base_url,
         "MILLWRIGHT_TIME_ZONE": _time_zone(env.get("MILLWRIGHT_TIME_ZONE", "")),
         "MILLWRIGHT_DEMO": _flag(env, "MILLWRIGHT_DEMO"),
@@ -48,6 +53,10 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
         "MILLWRIGHT_SESSION_HOURS": _count(env, "MILLWRIGHT_SESSION_HOURS", 12),
         "MILLWRIGHT_RATE_ANONYMOUS": _rate(env, "MILLWRIGHT_RATE_ANONYMOUS", "100 per 15 minutes"),
         "MILLWRIGHT_RATE_SIGNED_IN": _rate(env, "MILLWRIGHT_RATE_SIGNED_IN", "9000 per 15 minutes"),
+        "MILLWRIGHT_SMTP_URL": _smtp_url(env.get("MILLWRIGHT_SMTP_URL", "")),
+        "MILLWRIGHT_MAIL_FROM": _mail_from(
+            env.get("MILLWRIGHT_MAIL_FROM", ""), needed=bool(env.get("MILLWRIGHT_SMTP_URL"))
+        ),
         "MILLWRIGHT_CORS_ORIGINS": env.get("MILLWRIGHT_CORS_ORIGINS", "").split(),
         **_fixed(secure=base_url.startswith("https://")),
     }
@@ -118,3 +127,38 @@ def _time_zone(name: str) -> str:
             f"MILLWRIGHT_TIME_ZONE: {name!r} is no time zone; use a name like Europe/Berlin."
         )
     return name
+
+
+def _smtp_url(text: str) -> str:
+    """The address of the mail server. It holds a password: no message shows it."""
+    try:
+        url = urlsplit(text)
+        fits = not text or (url.scheme in ("smtp", "smtps") and bool(url.hostname) and url.port != 0)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ConfigurationError(
+            "MILLWRIGHT_SMTP_URL is like smtp://user:password@host:587 or smtps://user:password@host:465; "
+            "write characters such as @ or / in the password as %40 or %2F."
+        )
+    return text
+
+
+def _mail_from(text: str, *, needed: bool) -> str:
+    try:
+        fits = bool(Address(addr_spec=text).domain) if text else not needed
+    except (ValueError, HeaderParseError):
+        fits = False
+    if not fits:
+        raise ConfigurationError(
+            f"MILLWRIGHT_MAIL_FROM is an address like millwright@example.com, not {text!r}."
+        )
+    return text
+
+
+def _clamd(address: str) -> str:
+    if address and not re.fullmatch(r"unix:/.+|tcp:[^:/\s]+(:[0-9]{1,5})?", address):
+        raise ConfigurationError(
+            f"MILLWRIGHT_CLAMD: {address!r} is no address; use unix:/path or tcp:host:port."
+        )
+    return address

@@ -27,21 +27,29 @@ log = logging.getLogger(__name__)
 MAXIMUM_ATTEMPTS = 12
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(hours=1)
+LEASE = timedelta(minutes=10)  # how long a job outside may take before somebody else tries it
 
 SessionFactory = Callable[[], AbstractContextManager[Session]]
 Handler = Callable[["ProcessEngine", Session, Mapping[str, Any], Job], None]
 _handlers: dict[str, Handler] = {}
+_outside: set[str] = set()
 
 
 class TryLater(Exception):
     """Raised by a handler that cannot do its job yet; it is tried again and not counted a failure."""
 
 
-def job_handler(kind: str) -> Callable[[Handler], Handler]:
-    """Register the function that does the jobs of a kind, inside their transaction."""
+def job_handler(kind: str, *, outside: bool = False) -> Callable[[Handler], Handler]:
+    """Register the function that does the jobs of a kind, inside their transaction.
+
+    What takes long or leaves the house, such as an e-mail, is done ``outside`` of any transaction, so
+    that nobody waits to write meanwhile: the handler opens units of work of its own where it needs
+    them, and its job may be done twice if the process dies before the job is marked done.
+    """
 
     def register(handler: Handler) -> Handler:
         _handlers[kind] = handler
+        (_outside.add if outside else _outside.discard)(kind)
         return handler
 
     return register
@@ -92,6 +100,7 @@ def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int) -> bool:
     ``MAXIMUM_ATTEMPTS`` the job is failed and stays for a manager.
     """
     with sessions() as session:
+        lease = None
         try:
             with unit_of_work(session):
                 job = _lock(session, job_id)
@@ -100,14 +109,21 @@ def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int) -> bool:
                 handler = _handlers.get(job.kind)
                 if handler is None:
                     raise LookupError(f"nothing handles jobs of kind {job.kind}")
+                if job.kind in _outside:
+                    lease = job.run_at = clock.now() + LEASE
+                else:
+                    handler(engine, session, job.payload, job)
+                    job.state, job.done_at = JobState.DONE, clock.now()
+            if lease is not None:
                 handler(engine, session, job.payload, job)
-                job.state, job.done_at = JobState.DONE, clock.now()
+                _finish(session, job_id, lease)
             return True
         except TryLater as reason:
-            _record(session, job_id, str(reason), failure=False)
+            _record(session, job_id, str(reason), failure=False, lease=lease)
         except Exception as error:
             log.exception("job %s failed", job_id, extra={"job_id": job_id})
-            _record(session, job_id, f"{type(error).__name__}: {error}"[:2000], failure=True)
+            reason_given = f"{type(error).__name__}: {error}"[:2000]
+            _record(session, job_id, reason_given, failure=True, lease=lease)
     return False
 
 
@@ -127,18 +143,30 @@ def drain(engine: ProcessEngine, sessions: SessionFactory, *, limit: int = 1000)
     return total
 
 
-def _lock(session: Session, job_id: int) -> Job | None:
+def _lock(session: Session, job_id: int, *, lease: datetime | None = None) -> Job | None:
+    """The job, locked: one that is due, or the one leased until then; None if somebody else has it."""
+    mine = Job.run_at <= clock.now() if lease is None else Job.run_at == lease
     return session.scalar(
         select(Job)
-        .where(Job.id == job_id, Job.state == JobState.WAITING, Job.run_at <= clock.now())
+        .where(Job.id == job_id, Job.state == JobState.WAITING, mine)
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     )
 
 
-def _record(session: Session, job_id: int, reason: str, *, failure: bool) -> None:
+def _finish(session: Session, job_id: int, lease: datetime) -> None:
+    """Mark a job done that was done outside, unless its lease ran out and somebody else has taken it."""
     with unit_of_work(session):
-        job = _lock(session, job_id)
+        job = _lock(session, job_id, lease=lease)
+        if job is not None:
+            job.state, job.done_at = JobState.DONE, clock.now()
+
+
+def _record(
+    session: Session, job_id: int, reason: str, *, failure: bool, lease: datetime | None = None
+) -> None:
+    with unit_of_work(session):
+        job = _lock(session, job_id, lease=lease)
         if job is None:
             return
         job.last_error = reason

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.jobs.mail import mailer_of
 from app.jobs.system import JobSystem
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ def init_jobs(app: Flask) -> None:
 
     with app.app_context():
         system = JobSystem(
-            app.extensions["millwright"], db.engine, redis_url=app.config["MILLWRIGHT_REDIS_URL"]
+            app.extensions["millwright"],
+            db.engine,
+            redis_url=app.config["MILLWRIGHT_REDIS_URL"],
+            mailer=mailer_of(app.config),
         )
     system.listen()
     app.extensions["millwright.jobs"] = system

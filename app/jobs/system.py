@@ -10,12 +10,16 @@ from sqlalchemy.orm import sessionmaker
 
 from app.engine import instances, jobs
 from app.engine.core import ProcessEngine
+from app.jobs import mail, password_links
 from app.jobs.announcements import announce_to
+from app.jobs.mail import Mailer
 from app.jobs.redis_queue import RedisQueue
 from app.jobs.sweeper import INTERVAL, Sweeper
 
 log = logging.getLogger(__name__)
 
+# The kinds of jobs that are done here; those of processes are registered with the engine.
+HANDLERS = (mail, password_links)
 BATCH = 100  # jobs or instances that one sweep takes at a time
 
 
@@ -23,11 +27,18 @@ class JobSystem:
     """The jobs of one database, done by this process's thread or by workers behind Redis."""
 
     def __init__(
-        self, engine: ProcessEngine, database: sa.Engine, *, redis_url: str = "", interval: float = INTERVAL
+        self,
+        engine: ProcessEngine,
+        database: sa.Engine,
+        *,
+        redis_url: str = "",
+        interval: float = INTERVAL,
+        mailer: Mailer | None = None,
     ) -> None:
         self.engine = engine
         self.database = database
-        self.sessions = sessionmaker(database, expire_on_commit=False)
+        self.mailer = mailer
+        self.sessions = sessionmaker(database, expire_on_commit=False, info={"mailer": mailer})
         self.queue = RedisQueue(redis_url) if redis_url else None
         self.sweeper = Sweeper(self.sweep, interval=interval)
 

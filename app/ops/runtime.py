@@ -16,6 +16,7 @@ from app import config
 from app.engine.core import ProcessEngine
 from app.extensions import db, init_database
 from app.jobs import JobSystem
+from app.jobs.mail import mailer_of
 from app.processes import build_engine
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -40,7 +41,12 @@ class Site:
 
     def jobs(self) -> JobSystem:
         """The means to do this site's jobs."""
-        return JobSystem(self.engine, self.database, redis_url=self.settings["MILLWRIGHT_REDIS_URL"])
+        return JobSystem(
+            self.engine,
+            self.database,
+            redis_url=self.settings["MILLWRIGHT_REDIS_URL"],
+            mailer=mailer_of(self.settings),
+        )
 
 
 def database_app(settings: Mapping[str, Any] | None = None) -> Flask:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from app.clock import ManualClock
 from app.database import Base, engine_options
@@ -151,6 +152,87 @@ def test_a_bad_job_does_not_keep_the_others_from_being_done(
         jobs.enqueue(session, "note", {"what": "good"})
     assert desk.settle() == 1
     assert done == ["good"]
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Jobs of the kind ``letter`` are done outside of transactions: they call the first of these, if any."""
+    steps: list[Any] = []
+
+    def post(engine: Any, session: Session, payload: Any, job: Job) -> None:
+        assert not session.info.get("unit_of_work")
+        if steps:
+            steps[0]()
+
+    monkeypatch.setattr(jobs, "_outside", set())
+    monkeypatch.setattr(jobs, "_handlers", dict(jobs._handlers))
+    jobs.job_handler("letter", outside=True)(post)
+    return steps
+
+
+def letter(desk: Desk) -> Job:
+    with desk.acting() as session:
+        return jobs.enqueue(session, "letter", {})
+
+
+@pytest.mark.databases
+def test_others_write_while_a_job_is_done_outside(desk: Desk, outside: list[Any], done: list[Any]) -> None:
+    letter(desk)
+    # Inside a transaction, this would wait for ever on SQLite.
+    outside.append(lambda: queue(desk, "meanwhile"))
+    assert desk.settle() == 2
+    assert done == ["meanwhile"]
+    assert [job.state for job in desk.jobs("letter")] == ["done"]
+
+
+@pytest.mark.databases
+def test_a_job_outside_that_fails_is_tried_again_with_growing_delays(
+    desk: Desk, outside: list[Any], clock: ManualClock
+) -> None:
+    def fail() -> None:
+        raise ConnectionError("no line")
+
+    letter(desk)
+    outside.append(fail)
+    assert desk.settle() == 0
+    (job,) = desk.jobs()
+    assert (job.state, job.attempts, job.run_at - clock()) == ("waiting", 1, timedelta(seconds=5))
+    outside.clear()
+    clock.advance(seconds=5)
+    assert desk.settle() == 1
+
+
+def test_a_job_outside_whose_process_died_is_done_by_another(
+    desk: Desk, outside: list[Any], clock: ManualClock
+) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    job = letter(desk)
+    outside.append(die)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.run(desk.engine, desk.sessions, job.id)
+    outside.clear()
+    clock.advance(minutes=9)
+    assert desk.settle() == 0
+    clock.advance(minutes=1)
+    assert desk.settle() == 1
+
+
+def test_a_job_outside_that_took_too_long_is_its_successors(
+    desk: Desk, outside: list[Any], clock: ManualClock
+) -> None:
+    def too_long() -> None:
+        outside.clear()
+        clock.advance(minutes=10)
+        assert jobs.run(desk.engine, desk.sessions, job.id)
+        raise ConnectionError("the line broke")
+
+    job = letter(desk)
+    outside.append(too_long)
+    assert not jobs.run(desk.engine, desk.sessions, job.id)
+    (found,) = desk.jobs()
+    assert (found.state, found.attempts, found.last_error) == ("done", 0, None)
 
 
 def test_a_job_that_somebody_does_just_now_is_left_to_them(
