@@ -10,6 +10,8 @@ from flask.typing import ResponseReturnValue
 from app.api.core.endpoints import Resource
 from app.api.core.openapi import document
 
+ROOT = "/api/v1"  # where the page's own calls go, whatever the site calls itself
+
 pages = Blueprint("api_documentation", __name__, url_prefix="/api")
 
 
@@ -30,5 +32,5 @@ def openapi() -> ResponseReturnValue:
 
 @pages.get("/docs")
 def browse() -> str:
-    """The documentation to read and to try."""
-    return render_template("api/docs.html")
+    """The documentation to read and to try, for everybody."""
+    return render_template("api/docs.html", api_root=ROOT)
