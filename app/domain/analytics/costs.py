@@ -18,12 +18,16 @@ from app.domain.analytics.scope import Scope
 from app.domain.analytics.stops import ROWS_AT_ONCE
 from app.domain.machines import Machine
 from app.domain.parts import SparePart
+from app.domain.preventive.models import PreventiveLog, PreventiveTask
 from app.domain.requests import MaintenanceRequest
 from app.domain.usage import PartsUsage
 from app.domain.work import MaintenanceWork, WorkStep
 
 PARTS_INCLUDED = "Spare parts issued for maintenance work in the period, at the price of the day of issue."
-LABOUR_INCLUDED = "Working time recorded in the period, in minutes. No wage is known, so it is not an amount."
+LABOUR_INCLUDED = (
+    "Working time recorded in the period for repairs and preventive tasks, in minutes. No wage is known, "
+    "so it is not an amount."
+)
 LABOUR_UNKNOWN = "No working time: it is not recorded by part group."
 NOT_INCLUDED = "Not included: contractors, lost production, and parts that left the store for anything else."
 
@@ -84,7 +88,7 @@ class CostAnalysis:
 
 
 def costs(session: Session, scope: Scope, group_by: str | None = None) -> CostAnalysis:
-    """Parts and working time of the period. At most seven statements.
+    """Parts and working time of the period. At most nine statements.
 
     :raises BusinessError: PERIOD_TOO_LONG
     """
@@ -97,8 +101,13 @@ def costs(session: Session, scope: Scope, group_by: str | None = None) -> CostAn
     groups = session.execute(_used(scope, *group).group_by(SparePart.group_number)).all()
     minutes: dict[int, int] | None = None
     if scope.part_group is None:
-        spent = _worked(scope, Machine.id, sa.func.sum(WorkStep.minutes)).group_by(Machine.id)
-        minutes = {machine_id: int(total) for machine_id, total in session.execute(spent)}
+        minutes = {}
+        for spent in (
+            _worked(scope, Machine.id, sa.func.sum(WorkStep.minutes)),
+            _prevented(scope, Machine.id, sa.func.sum(PreventiveLog.minutes_spent)),
+        ):
+            for machine_id, total in session.execute(spent.group_by(Machine.id)):
+                minutes[machine_id] = minutes.get(machine_id, 0) + int(total)
     rows = _machines(machines.names(session, scope), by_machine, minutes)
     labour = PARTS_INCLUDED, LABOUR_UNKNOWN if minutes is None else LABOUR_INCLUDED, NOT_INCLUDED
     return CostAnalysis(
@@ -137,6 +146,23 @@ def _worked(scope: Scope, *columns: Any) -> sa.Select[Any]:
         .join(MaintenanceRequest, MaintenanceRequest.id == MaintenanceWork.maintenance_request_id)
         .join(Machine, Machine.id == MaintenanceRequest.machine_id)
         .where(scope.contains(WorkStep.recorded_at), *scope.requests())
+    )
+
+
+def _prevented(scope: Scope, *columns: Any) -> sa.Select[Any]:
+    """The preventive tasks that took time in the period, with their machines."""
+    query = (
+        sa.select(*columns)
+        .select_from(PreventiveLog)
+        .join(PreventiveTask, PreventiveTask.id == PreventiveLog.task_id)
+        .join(Machine, Machine.id == PreventiveTask.machine_id)
+        .where(PreventiveLog.minutes_spent > 0, scope.contains(PreventiveLog.performed_at))
+        .where(*scope.machines())
+    )
+    return (
+        query
+        if scope.technician_id is None
+        else query.where(PreventiveLog.performed_by == scope.technician_id)
     )
 
 
@@ -184,9 +210,12 @@ def _steps(session: Session, scope: Scope, found: list[calendar.Bucket]) -> tupl
     minutes: list[int] | None = None
     if scope.part_group is None:
         minutes = [0] * len(found)
-        worked = _worked(scope, WorkStep.recorded_at, WorkStep.minutes)
-        for at, spent in session.execute(worked.execution_options(yield_per=ROWS_AT_ONCE)):
-            minutes[calendar.place_of(found, at)] += spent
+        for spent in (
+            _worked(scope, WorkStep.recorded_at, WorkStep.minutes),
+            _prevented(scope, PreventiveLog.performed_at, PreventiveLog.minutes_spent),
+        ):
+            for at, taken in session.execute(spent.execution_options(yield_per=ROWS_AT_ONCE)):
+                minutes[calendar.place_of(found, at)] += taken
     return tuple(
         CostStep(bucket.first, parts[place], None if minutes is None else minutes[place])
         for place, bucket in enumerate(found)

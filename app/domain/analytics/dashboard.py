@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.domain.analytics.downtime import DowntimeAnalysis, MachineStandstill, downtime
+from app.domain.analytics.preventive import PreventiveCompliance, compliance
 from app.domain.analytics.scope import Scope
 from app.domain.machines import Machine, MachineStatus
 from app.domain.parts import SparePart
@@ -62,6 +63,7 @@ class Dashboard:
     top_machines: tuple[MachineStandstill, ...]
     activity: Activity
     previous_activity: Activity
+    preventive: PreventiveCompliance
 
 
 def dashboard(session: Session, scope: Scope, group_by: str | None = None) -> Dashboard:
@@ -107,6 +109,7 @@ def dashboard(session: Session, scope: Scope, group_by: str | None = None) -> Da
         top_machines=stood_still.machines[:TOP],
         activity=_activity(session, scope),
         previous_activity=_activity(session, previous),
+        preventive=compliance(session, scope),
     )
 
 

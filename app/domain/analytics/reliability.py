@@ -49,6 +49,22 @@ class Reliability:
         return self.required - self.down
 
     @property
+    def required_minutes(self) -> int:
+        return intervals.minutes(self.required)
+
+    @property
+    def up_minutes(self) -> int:
+        return intervals.minutes(self.up)
+
+    @property
+    def down_minutes(self) -> int:
+        return intervals.minutes(self.down)
+
+    @property
+    def restoration_minutes(self) -> int:
+        return intervals.minutes(self.restoration)
+
+    @property
     def mtbf_minutes(self) -> int | None:
         """Mean operating time between failures: up time / failures."""
         return intervals.minutes(self.up / self.failures) if self.failures else None

@@ -14,14 +14,17 @@ from app.domain.parts import SparePart
 from app.domain.requests import MaintenanceRequest
 from app.errors import BusinessError
 
+LONGEST = timedelta(days=20 * 365 + 5)
+
 
 @dataclass(frozen=True)
 class Scope:
-    """A half-open period, ``since`` included and ``until`` not, and what it is narrowed to.
+    """A half-open period of at most :data:`LONGEST`, ``since`` included and ``until`` not, and what it is
+    narrowed to.
 
     A figure leaves out narrowings that cannot concern it: stock belongs to no machine.
 
-    :raises BusinessError: BAD_PERIOD
+    :raises BusinessError: BAD_PERIOD, PERIOD_TOO_LONG
     """
 
     since: datetime
@@ -37,6 +40,9 @@ class Scope:
         if self.until <= self.since:
             message = "The period ends before it has begun; choose a later end."
             raise BusinessError("BAD_PERIOD", message, field="until")
+        if self.length > LONGEST:
+            message = f"The period is longer than {LONGEST.days // 365} years; choose a shorter one."
+            raise BusinessError("PERIOD_TOO_LONG", message, field="until")
 
     @property
     def length(self) -> timedelta:

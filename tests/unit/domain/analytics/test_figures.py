@@ -16,12 +16,14 @@ from app.domain.analytics.downtime import downtime
 from app.domain.analytics.efficiency import repairs
 from app.domain.analytics.failures import failures
 from app.domain.analytics.maintenance_types import maintenance_types
+from app.domain.analytics.preventive import compliance
 from app.domain.analytics.scope import Scope
+from app.domain.preventive.completion import log_completion
 from app.errors import BusinessError
 from tests.conftest import START
-from tests.factories import make_failure_code, make_machine, make_part
+from tests.factories import make_failure_code, make_machine, make_part, make_preventive_task
 
-FIGURES = (downtime, consumption, failures, maintenance_types, costs, repairs, dashboard)
+FIGURES = (compliance, downtime, consumption, failures, maintenance_types, costs, repairs, dashboard)
 
 
 # -- downtime ----------------------------------------------------------------------------------------
@@ -198,6 +200,34 @@ def test_repairs_tell_response_resolution_and_rework(session, plant):
     assert (nothing.resolution_minutes, nothing.response_minutes, nothing.first_time_share) == (None,) * 3
 
 
+def test_preventive_compliance(session, plant):
+    """Daily from Monday the 2nd: done on the day, a day late, skipped, and then not any more."""
+    task = make_preventive_task(session, machine=plant.saw, rrule="FREQ=DAILY")
+    settings.change_site(session, None, time_zone="Asia/Tokyo")
+    other = make_preventive_task(session, machine=plant.robot, rrule="FREQ=WEEKLY;BYDAY=FR")
+    plant.time.time = START.replace(hour=14, minute=59)  # 23:59 in Tokyo
+    log_completion(session, task, plant.technician.id, minutes_spent=12)
+    plant.time.time = START + timedelta(days=2)
+    log_completion(session, task, plant.technician.id, minutes_spent=8)  # that of the 3rd
+    log_completion(session, task, None, outcome="SKIPPED", notes="The machine was not needed.")
+    plant.time.time = START + timedelta(days=5)
+
+    week = Scope(START - timedelta(hours=17), START + timedelta(days=7) - timedelta(hours=17))
+    found = compliance(session, week)
+    # The 5th is the oldest open date of the saw, the 6th that of the robot.
+    assert (found.on_time, found.late, found.skipped, found.overdue) == (1, 1, 1, 2)
+    assert (found.due, found.compliance) == (5, 0.2)
+    saw = compliance(session, replace(week, machine_id=plant.saw.id))
+    assert (saw.due, compliance(session, replace(week, department_id=plant.assembly.id)).due) == (4, 1)
+    monday = compliance(session, replace(week, until=week.since + timedelta(days=1)))
+    assert (monday.due, monday.compliance) == (1, 1.0)
+    assert compliance(session, Scope(START - timedelta(days=9), START - timedelta(days=8))).compliance is None
+    assert other.next_due_on == date(2026, 3, 6)
+    assert costs(session, replace(week, machine_id=plant.saw.id)).labour_minutes == 70 + 20
+    steps = costs(session, replace(week, machine_id=plant.saw.id), "day").steps
+    assert [step.labour_minutes for step in steps[:3]] == [70 + 12, 0, 8]
+
+
 # -- dashboard ---------------------------------------------------------------------------------------
 
 
@@ -268,6 +298,12 @@ def test_a_period_ends_after_it_begins():
     with pytest.raises(BusinessError, match="ends before") as refused:
         Scope(START, START)
     assert (refused.value.code, refused.value.field) == ("BAD_PERIOD", "until")
+
+
+def test_a_period_has_an_end():
+    with pytest.raises(BusinessError, match="20 years") as refused:
+        Scope(START - timedelta(days=365 * 21), START)
+    assert (refused.value.code, refused.value.field) == ("PERIOD_TOO_LONG", "until")
 
 
 def test_too_many_steps_are_refused(session, plant):
