@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -14,6 +13,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.domain import people, settings
 from app.domain.people import User
+from app.domain.sessions import UserSession
+from app.domain.scanning import Scanner
 from app.engine.actors import Actor
 from app.engine.core import ProcessEngine
 from app.extensions import db
@@ -32,15 +33,16 @@ class SignedIn(UserMixin):
     language: str
     department_id: int | None
     department_name: str
-    fingerprint: str
+    session_id: int
+    session_key: str
 
     def get_id(self) -> str:
-        """What the session keeps. A new password changes it, which ends all other sessions."""
-        return f"{self.id}:{self.fingerprint}"
+        """What the cookie keeps: the session of the domain, and what only its holder knows."""
+        return f"{self.session_id}:{self.session_key}"
 
 
-def signed_in(user: User, department_name: str = "") -> SignedIn:
-    """A user as the session knows them."""
+def signed_in(user: User, session: UserSession, department_name: str = "") -> SignedIn:
+    """A user as the request knows them, signed in with this session."""
     return SignedIn(
         id=user.id,
         name=user.name,
@@ -50,13 +52,9 @@ def signed_in(user: User, department_name: str = "") -> SignedIn:
         language=user.language,
         department_id=user.department_id,
         department_name=department_name,
-        fingerprint=fingerprint_of(user.password_hash),
+        session_id=session.id,
+        session_key=session.token_id or "",
     )
-
-
-def fingerprint_of(password_hash: str) -> str:
-    """What changes with the password, and tells nothing about it."""
-    return hashlib.sha256(password_hash.encode()).hexdigest()[:16]
 
 
 def me() -> SignedIn:
@@ -97,3 +95,8 @@ def engine() -> ProcessEngine:
 def uploads_folder() -> Path:
     """Where uploaded files are kept."""
     return Path(current_app.config["MILLWRIGHT_UPLOADS"])
+
+
+def scanner() -> Scanner:
+    """What looks for viruses in uploads."""
+    return cast(Scanner, current_app.extensions["millwright.scanner"])

@@ -6,7 +6,8 @@ Knows SQLAlchemy only: domain and engine build on it without knowing Flask.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+log = logging.getLogger(__name__)
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -157,3 +160,25 @@ def unit_of_work(session: Session) -> Iterator[Session]:
         raise
     finally:
         session.info.pop("unit_of_work", None)
+        for action in session.info.pop("afterwards", ()):
+            _do_by_itself(session, action)
+
+
+def afterwards(session: Session, action: Callable[[Session], object]) -> None:
+    """Do something in a transaction of its own once the unit of work has ended, whichever way it ends.
+
+    For what must be written down although what was tried is refused. Outside a unit of work it is
+    done at once. If it fails, that is logged and changes nothing about how the work ended.
+    """
+    if session.info.get("unit_of_work"):
+        session.info.setdefault("afterwards", []).append(action)
+    else:
+        _do_by_itself(session, action)
+
+
+def _do_by_itself(session: Session, action: Callable[[Session], object]) -> None:
+    try:
+        with unit_of_work(session):
+            action(session)
+    except Exception:
+        log.exception("what was to be done after a unit of work failed")

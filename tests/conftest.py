@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # A Monday morning on which nothing special happens.
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
-SERVICES = {"mariadb", "redis_server"}
+SERVICES = {"mariadb", "redis_server", "clamd"}
 
 ALL_DATABASES = os.environ.get("MILLWRIGHT_DATABASES", "") == "all"
 ABOUT_THE_RUN = {"MILLWRIGHT_DATABASES", "MILLWRIGHT_NO_SKIP"}
@@ -125,6 +125,16 @@ def redis_url(redis_server: servers.Redis) -> str:
     """The address of an empty Redis for this test alone."""
     redis_server.empty()
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Clamd]:
+    """A virus scanner that knows one virus, started when the first test asks for it."""
+    try:
+        with servers.clamd(tmp_path_factory.mktemp("clamd")) as server:
+            yield server
+    except servers.MissingProgram as missing:
+        pytest.skip(str(missing))
 
 
 # -- databases -------------------------------------------------------------------------------------
@@ -357,6 +367,7 @@ def pytest_report_header() -> list[str]:
     programs = {
         "mariadb-server": ("mariadbd", "mysqld"),
         "redis-server": ("redis-server",),
+        "clamav-daemon": ("clamd",),
         "chromium": ("chromium",),
     }
     for package, names in programs.items():

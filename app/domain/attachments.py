@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -14,12 +16,15 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from app import clock
+from app import clock, database
 from app.database import Base, UtcDateTime
 from app.domain import activity, content, files
 from app.domain.entities import EntityType
 from app.domain.people import User
+from app.domain.scanning import Scanner, ScannerUnavailable
 from app.errors import BusinessError, Forbidden, NotFound
+
+log = logging.getLogger(__name__)
 
 MAX_SIZE = 10 * 1024 * 1024  # bytes
 
@@ -57,22 +62,24 @@ class Attachment(Base):
         return self.content_type.startswith("image/")
 
 
-def store(
-    session: Session,
-    folder: Path,
-    file: Readable,
-    filename: str,
-    by: int | None,
-    *,
-    entity_type: str | None = None,
-    entity_id: int | None = None,
-) -> Attachment:
-    """Keep a file below ``folder``. It is removed again when the transaction is rolled back.
+@dataclass(frozen=True)
+class CheckedFile:
+    """A file that may be kept, as it will be."""
+
+    name: str
+    content_type: str
+    data: bytes = field(repr=False)
+
+
+def check(session: Session, scanner: Scanner, file: Readable, filename: str, by: int | None) -> CheckedFile:
+    """See whether a file may be kept. This takes a while: best done before a transaction begins.
 
     What kind of file it is shows in its content, never in its name. Images are written anew, upright
-    and without metadata (a photo tells where it was taken).
+    and without metadata (a photo tells where it was taken). A virus is written into the activity log,
+    whatever becomes of the transaction.
 
-    :raises BusinessError: ATTACHMENT_EMPTY, ATTACHMENT_SIZE, ATTACHMENT_TYPE, ATTACHMENT_BROKEN
+    :raises BusinessError: ATTACHMENT_EMPTY, ATTACHMENT_SIZE, ATTACHMENT_VIRUS, ATTACHMENT_NOT_SCANNED,
+        ATTACHMENT_TYPE, ATTACHMENT_BROKEN
     """
     name = clean_name(filename)
     data = file.read(MAX_SIZE + 1)
@@ -81,22 +88,77 @@ def store(
     if len(data) > MAX_SIZE:
         message = f"{name} is larger than {MAX_SIZE // 1024 // 1024} MB."
         raise BusinessError("ATTACHMENT_SIZE", message, field="file")
+    _scan(session, scanner, data, name, by)
     content_type, data = content.examine(data, name)
+    return CheckedFile(content.fitting_name(name, content_type), content_type, data)
+
+
+def keep(
+    session: Session,
+    folder: Path,
+    file: CheckedFile,
+    by: int | None,
+    *,
+    entity_type: str | None = None,
+    entity_id: int | None = None,
+) -> Attachment:
+    """Keep a checked file below ``folder``. It is removed again when the transaction is rolled back."""
     token = uuid4().hex
     attachment = Attachment(
-        file_name=name,
-        content_type=content_type,
-        size=len(data),
-        digest=hashlib.sha256(data).hexdigest(),
+        file_name=file.name,
+        content_type=file.content_type,
+        size=len(file.data),
+        digest=hashlib.sha256(file.data).hexdigest(),
         storage_key=f"{token[:2]}/{token}",
         entity_type=entity_type,
         entity_id=entity_id,
         uploaded_by=by,
     )
-    files.write(session, folder / attachment.storage_key, data)
+    files.write(session, folder / attachment.storage_key, file.data)
     session.add(attachment)
     session.flush()
     return attachment
+
+
+def store(
+    session: Session,
+    folder: Path,
+    scanner: Scanner,
+    file: Readable,
+    filename: str,
+    by: int | None,
+    *,
+    entity_type: str | None = None,
+    entity_id: int | None = None,
+) -> Attachment:
+    """Check a file and keep it.
+
+    :raises BusinessError: as :func:`check`
+    """
+    checked = check(session, scanner, file, filename, by)
+    return keep(session, folder, checked, by, entity_type=entity_type, entity_id=entity_id)
+
+
+def _scan(session: Session, scanner: Scanner, data: bytes, name: str, by: int | None) -> None:
+    """Let the site's scanner look at a file. One that cannot be looked at is not kept."""
+    try:
+        virus = scanner.scan(data)
+    except ScannerUnavailable as error:
+        log.error("%s was refused, because it could not be scanned for viruses: %s", name, error)
+        message = f"{name} cannot be checked for viruses at the moment. Try again in a few minutes."
+        raise BusinessError("ATTACHMENT_NOT_SCANNED", message, field="file") from None
+    if virus is None:
+        return
+    log.warning("%s from user %s was refused, because of the virus %s", name, by, virus)
+    found = {"fileName": name, "virus": virus, "digest": hashlib.sha256(data).hexdigest()}
+    database.afterwards(
+        session,
+        lambda session: activity.record(
+            session, "REFUSE_VIRUS", EntityType.ATTACHMENT, None, by, after=found
+        ),
+    )  # fmt: skip
+    message = f"{name} contains a virus ({virus}) and was not kept. Have the device it came from checked."
+    raise BusinessError("ATTACHMENT_VIRUS", message, field="file")
 
 
 def open_file(folder: Path, attachment: Attachment) -> BinaryIO:

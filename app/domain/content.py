@@ -12,6 +12,17 @@ from app.errors import BusinessError
 
 MAX_PIXELS = 64_000_000  # over all frames of an animation
 PICTURES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF"}
+HEIC = "image/heic"
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+# How the names of files end; the first is what a name gets that ends otherwise.
+ENDINGS = {
+    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "image/png": (".png",),
+    "image/webp": (".webp",),
+    "image/gif": (".gif",),
+    "application/pdf": (".pdf",),
+    "text/plain": (".txt", ".text", ".csv", ".log", ".md"),
+}
 # What must survive for a picture to look the same; everything else in it is metadata.
 _KEPT = ("icc_profile", "transparency", "background", "duration", "loop", "disposal")
 
@@ -19,25 +30,37 @@ _KEPT = ("icc_profile", "transparency", "background", "duration", "loop", "dispo
 def examine(data: bytes, name: str) -> tuple[str, bytes]:
     """The content type of a file and the bytes to keep: images are written anew without metadata.
 
-    HEIC images, which Pillow cannot read, are kept as they are.
+    HEIC photos are refused: nothing here can take out of them where they were taken.
 
     :raises BusinessError: ATTACHMENT_TYPE, ATTACHMENT_BROKEN, ATTACHMENT_SIZE (too many pixels)
     """
     content_type = sniff(data)
+    if content_type == HEIC:
+        message = (
+            f"{name} is a HEIC photo, which other devices cannot show. Send it as JPEG. "
+            "On an iPhone: Settings, Camera, Formats, Most Compatible."
+        )
+        raise BusinessError("ATTACHMENT_TYPE", message, field="file")
     if content_type is None:
-        message = f"{name}: only JPEG, PNG, WebP, GIF and HEIC images, PDF and plain text can be attached."
+        message = f"{name}: only JPEG, PNG, WebP and GIF images, PDF and plain text can be attached."
         raise BusinessError("ATTACHMENT_TYPE", message, field="file")
     if content_type in PICTURES:
         data = _written_anew(data, PICTURES[content_type], name)
     return content_type, data
 
 
+def fitting_name(name: str, content_type: str) -> str:
+    """A file name whose ending says what is inside, so that no device opens it as something else."""
+    endings = ENDINGS[content_type]
+    return name if name.lower().endswith(endings) else f"{name}{endings[0]}"
+
+
 def sniff(data: bytes) -> str | None:
-    """The content type, one of those allowed, or None."""
+    """The content type, one of those allowed or HEIC, or None."""
     if data.startswith(b"%PDF-"):
         return "application/pdf"
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"heim", b"heis"):
-        return "image/heic"
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        return HEIC
     try:
         found = puremagic.from_string(data[:4096], mime=True)
     except (puremagic.PureError, ValueError):

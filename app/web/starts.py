@@ -61,9 +61,9 @@ def _submit(deployment: Deployment, machine: Machine | None) -> ResponseReturnVa
         return _page(deployment, form, machine)
     if not form.validate():
         return _page(deployment, form, machine), 422
+    uploads = Uploads(db.session(), me().id, request.files)
     try:
         with unit_of_work(db.session()) as session:
-            uploads = Uploads(session, me().id)
             values = form.values()
             for path, files in form.uploads.items():
                 put(values, path, uploads.keep(path, files))

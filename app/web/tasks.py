@@ -42,9 +42,9 @@ def complete(task_id: int) -> ResponseReturnValue:
     actor = current_actor()
     if any(action in request.form for action in EDITS):
         return _render(_visible(task_id), _submitted_form(task_id))
+    uploads = Uploads(db.session(), me().id, request.files)
     try:
         with unit_of_work(db.session()) as session:
-            uploads = Uploads(session, me().id)
             completion = user_tasks.submit(
                 engine(),
                 session,

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from flask import current_app
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 
+from app import current
 from app.domain import attachments
-from app.domain.attachments import Attachment
+from app.domain.attachments import Attachment, CheckedFile
 from app.errors import BusinessError
 
 
-def folder() -> Path:
-    """Where uploaded files are kept."""
-    return Path(current_app.config["MILLWRIGHT_UPLOADS"])
-
-
 class Uploads:
-    """Keeps the files of one submission and remembers them until their subject is known."""
+    """Keeps the files of one submission and remembers them until their subject is known.
 
-    def __init__(self, session: Session, by: int) -> None:
+    ``files`` are all that came with it. They are looked at here, before any transaction: scanning for
+    viruses and rewriting photos takes seconds in which nobody else shall have to wait for a lock.
+    """
+
+    def __init__(self, session: Session, by: int, files: MultiDict[str, Any]) -> None:
         self._session = session
         self._by = by
+        self._checked = {
+            id(file): self._check(file) for _, file in files.items(multi=True) if file and file.filename
+        }
         self._kept: list[Attachment] = []
+
+    def _check(self, file: Any) -> CheckedFile | BusinessError:
+        try:
+            return attachments.check(self._session, current.scanner(), file, file.filename, self._by)
+        except BusinessError as error:
+            return error
 
     def keep(self, key: str, files: list[Any]) -> list[int]:
         """Store the files of a form field; answers their ids, which become the field's value.
@@ -35,10 +43,10 @@ class Uploads:
         for file in files:
             if not file or not file.filename:
                 continue
-            try:
-                stored.append(attachments.store(self._session, folder(), file, file.filename, self._by))
-            except BusinessError as error:
-                raise BusinessError(error.code, error.message, field=key) from None
+            checked = self._checked.get(id(file)) or self._check(file)
+            if isinstance(checked, BusinessError):
+                raise BusinessError(checked.code, checked.message, field=key)
+            stored.append(attachments.keep(self._session, current.uploads_folder(), checked, self._by))
         self._kept += stored
         return [attachment.id for attachment in stored]
 

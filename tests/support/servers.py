@@ -1,4 +1,4 @@
-"""Real MariaDB and Redis servers for tests, from the installed programs, in folders of their own.
+"""Real MariaDB, Redis and ClamAV servers for tests, from the installed programs, in folders of their own.
 
 They listen on free ports of this machine, hold their data in a temporary folder, and end with the
 test process, however that ends.
@@ -236,4 +236,63 @@ def redis_server(folder: Path, *, port: int | None = None) -> Iterator[Redis]:
         server.wait_until(answers, (redis.ConnectionError,))
         yield server
     finally:
+        server.stop()
+
+
+# What the tests' only virus is called, and what it looks like. Nobody's files contain it by accident.
+VIRUS = "Millwright.Harmless"
+INFECTED = b"This is the harmless marker that the tests of Millwright call a virus."
+
+
+class Clamd(Server):
+    """ClamAV's daemon, which knows one virus: :data:`VIRUS`."""
+
+    def __init__(self, command: list[str], *, port: int, log: Path, socket_path: Path) -> None:
+        super().__init__(command, port=port, log=log)
+        self.socket_path = socket_path
+
+    def ping(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+            connection.sendall(b"zPING\0")
+            if connection.recv(16) != b"PONG\0":
+                raise ConnectionError("clamd does not answer yet")
+
+    def pause(self) -> None:
+        """Let it hang: it takes connections and does not answer."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def clamd(folder: Path) -> Iterator[Clamd]:
+    """ClamAV's daemon on a port and a socket below ``folder``, with a database of one signature.
+
+    :raises MissingProgram: it is not installed
+    """
+    program = find("clamd", package="clamav-daemon")
+    database, config, port = folder / "database", folder / "clamd.conf", free_port()
+    database.mkdir()
+    (database / "millwright.ndb").write_text(f"{VIRUS}:0:*:{INFECTED.hex()}\n")
+    settings = {
+        "Foreground": "yes",
+        "DatabaseDirectory": database,
+        "LocalSocket": folder / "clamd.sock",
+        "TCPSocket": port,
+        "TCPAddr": "127.0.0.1",
+        "TemporaryDirectory": folder,
+        "MaxThreads": 2,
+        "SelfCheck": 86400,
+    }
+    config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    server = Clamd(
+        [program, f"--config-file={config}"],
+        port=port, log=folder / "clamd.log", socket_path=folder / "clamd.sock",
+    )  # fmt: skip
+    try:
+        server.wait_until(server.ping, (OSError,))
+        yield server
+    finally:
+        server.go_on()
         server.stop()

@@ -16,6 +16,7 @@ from app.database import unit_of_work
 from app.domain import attachments, notifications
 from app.domain.people import Substitution
 from app.domain.requests import MaintenanceRequest, RequestStatus
+from app.domain.scanning import NoScanner
 from tests import factories
 from tests.web.conftest import Factory, SignIn
 
@@ -199,7 +200,9 @@ def test_a_file_is_served_safely_to_those_who_see_what_it_belongs_to(
     factory: Factory, sign_in: SignIn, tmp_path: Path
 ) -> None:
     with unit_of_work(factory.session) as session:
-        stored = attachments.store(session, tmp_path / "uploads", photo(), "leak.png", factory.supervisor.id)
+        stored = attachments.store(
+            session, tmp_path / "uploads", NoScanner(), photo(), "leak.png", factory.supervisor.id
+        )
     stranger = sign_in(factory.other_technician)
     assert stranger.get(f"/attachments/{stored.id}").status_code == 404
     factory.report(photos=[stored.id])

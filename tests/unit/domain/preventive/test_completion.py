@@ -18,6 +18,7 @@ from app.domain.preventive import completion, meters, plans, recurrence
 from app.domain.preventive.completion import log_completion
 from app.domain.preventive.models import MeterReading, PreventiveLog
 from app.domain.queries.people import activity_of
+from app.domain.scanning import NoScanner
 from app.errors import BusinessError, Conflict
 from tests.factories import make_machine, make_preventive_task, make_user
 
@@ -167,7 +168,7 @@ def test_photos_belong_to_the_log(session, clock, tmp_path):
     from io import BytesIO
 
     technician, task = make_user(session), make_preventive_task(session)
-    photo = attachments.store(session, tmp_path, BytesIO(b"seen"), "seen.txt", technician.id)
+    photo = attachments.store(session, tmp_path, NoScanner(), BytesIO(b"seen"), "seen.txt", technician.id)
     log = log_completion(session, task, technician.id, photos=[photo.id])
     assert attachments.of(session, "PREVENTIVE_LOG", log.id) == [photo]
 
