@@ -183,7 +183,8 @@ class Execution:
         self.instance.next_due_at = None
         self.journal.add(HistoryKind.COMPLETED)
 
-    def _trees(self) -> Iterable[Any]:
+    def trees(self) -> Iterable[Any]:
+        """The subprocesses that have begun, and the workflow itself."""
         return (*self.workflow.subprocesses.values(), self.workflow)
 
     def _ready_engine_tasks(self) -> list[Task]:
@@ -193,7 +194,7 @@ class Execution:
                 parent.task_spec._update(parent)
         return [
             task
-            for tree in self._trees()
+            for tree in self.trees()
             for task in list(tree.tasks.values())
             if task.state == TaskState.READY and not task.task_spec.manual
         ]
@@ -202,7 +203,7 @@ class Execution:
         """The engine's tasks that wait for a person."""
         return [
             task
-            for tree in self._trees()
+            for tree in self.trees()
             for task in tree.tasks.values()
             if task.state == TaskState.READY and task.task_spec.manual
         ]
@@ -316,7 +317,7 @@ class Execution:
 
     def _note_arrivals(self) -> None:
         """Write to history which events have begun to wait since the last save."""
-        for tree in self._trees():
+        for tree in self.trees():
             for task in tree.tasks.values():
                 if task.state != TaskState.WAITING or not isinstance(task.task_spec, CatchingEvent):
                     continue
@@ -344,7 +345,7 @@ class Execution:
     def _next_due(self) -> datetime | None:
         due = [
             time
-            for tree in self._trees()
+            for tree in self.trees()
             for task in tree.tasks.values()
             if task.state == TaskState.WAITING and (time := Timer.due(task)) is not None
         ]
@@ -549,7 +550,7 @@ class Execution:
         """The tasks that incidents are about, by id."""
         return {
             task.id.hex: task
-            for tree in self._trees()
+            for tree in self.trees()
             for task in tree.tasks.values()
             if (task.state == TaskState.STARTED or FAILED in task.internal_data)
             and not task.has_state(TaskState.FINISHED_MASK)

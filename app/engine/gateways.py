@@ -28,7 +28,7 @@ class NoWayOut(MillwrightError):
     """No condition of a gateway holds, and it has no default flow."""
 
 
-class _Join:
+class Join:
     """What the joins share: arrivals wait, and those that make the join fire become one token."""
 
     name: str
@@ -64,7 +64,7 @@ def origin(task: Task) -> str:
     return str(task.internal_data.get(ORIGIN) or task.parent.task_spec.name)
 
 
-class ParallelGateway(_Join, defaults.ParallelGateway):
+class ParallelGateway(Join, defaults.ParallelGateway):
     """Fires when a token has arrived along each incoming flow, and takes one from each."""
 
     inputs: list[TaskSpec]
@@ -79,7 +79,7 @@ class ParallelGateway(_Join, defaults.ParallelGateway):
         return True
 
 
-class InclusiveGateway(_Join, defaults.InclusiveGateway):
+class InclusiveGateway(Join, defaults.InclusiveGateway):
     """Fires when no other token can still arrive along a flow that nothing has arrived along."""
 
     inputs: list[TaskSpec]

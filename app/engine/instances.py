@@ -31,6 +31,7 @@ from app.errors import Forbidden, NotFound
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
+    from app.engine.definitions import Definition
     from app.engine.jobs import SessionFactory
 
 log = logging.getLogger(__name__)
@@ -203,12 +204,14 @@ def tokens(engine: ProcessEngine, session: Session, instance_id: int) -> list[st
     )
     if instance is None or instance.state not in OPEN_STATES or not instance.engine_state:
         return []
-    definition = engine.definition(session, instance.deployment_id)
-    trees = [instance.engine_state["tree"], *instance.engine_state.get("subprocesses", {}).values()]
+    return standing(engine.definition(session, instance.deployment_id), instance.engine_state)
+
+
+def standing(definition: Definition, engine_state: Mapping[str, Any]) -> list[str]:
+    """The ids of the elements where something has to happen, by the stored state of an instance."""
+    elements = definition.diagram.elements
+    trees = [engine_state["tree"], *engine_state.get("subprocesses", {}).values()]
     names = [entry[2] for tree in trees for entry in tree["tasks"] if entry[3] in state.STANDING]
-    found = dict.fromkeys(
-        name
-        for name in names
-        if name in definition.diagram.elements and definition.diagram.elements[name].type != "boundaryEvent"
+    return list(
+        dict.fromkeys(name for name in names if name in elements and elements[name].type != "boundaryEvent")
     )
-    return list(found)

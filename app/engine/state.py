@@ -47,6 +47,9 @@ class Workflow(BpmnWorkflow):
                 task.task_spec._update(task)
 
 
+# What SpiffWorkflow calls the tasks before and after an element with boundary events: its id, and this.
+BOUNDARY_SPLIT, BOUNDARY_JOIN = ".BoundaryEventSplit", ".BoundaryEventJoin"
+
 # The states of a task that holds a token: somebody or something has to happen there.
 STANDING = (TaskState.READY, TaskState.WAITING, TaskState.STARTED)
 
@@ -182,7 +185,7 @@ def _kept(tree: Any, task: Task, attached: bool) -> list[UUID]:
 
 
 def _is_open_split(task: Task) -> bool:
-    return bool(task.task_spec.name.endswith(".BoundaryEventSplit")) and any(
+    return bool(task.task_spec.name.endswith(BOUNDARY_SPLIT)) and any(
         not _finished(child) for child in task.children
     )
 

@@ -210,7 +210,7 @@ def _standing(execution: Execution) -> list[str]:
     mask = sum(state.STANDING)
     return sorted(
         task.task_spec.name
-        for tree in execution._trees()
+        for tree in execution.trees()
         for task in tree.tasks.values()
         if task.has_state(mask) and task.task_spec.bpmn_id is not None
     )
