@@ -68,9 +68,10 @@ preventive-maintenance:log     all   -           all       all   -     -     -
 activity-logs:read             all   -           -         -     -     -     -
 analytics:maintenance          all   department  -         all   -     -     -
 analytics:costs                all   -           -         all   all   -     -
-analytics:dashboard            all   department  -         all   all   -     -
+analytics:dashboard            all   department  assigned  all   all   -     -
 reports:maintenance            all   department  -         all   -     -     -
 reports:inventory              all   -           -         all   all   -     -
+reports:export                 all   department  -         all   all   -     -
 attachments:read               all   own         own       all   all   own   -
 attachments:upload             all   all         all       all   all   -     -
 tasks:use                      -     -           -         -     -     -     own

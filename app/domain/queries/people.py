@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
@@ -24,6 +26,7 @@ USER_SORTS: Sorts = {
 }
 # Entries are numbered as they come, so their number stands for their time.
 ACTIVITY_SORTS: Sorts = {"at": ()}
+ENTRIES_AT_ONCE = 1000
 
 
 def list_users(
@@ -100,6 +103,29 @@ def list_activity(
     ``q`` is looked for in the action, where it came from, and who did it; ``sort`` is a name of
     :data:`ACTIVITY_SORTS`.
     """
+    query = activity_entries(
+        user_id=user_id,
+        entity_type=entity_type,
+        entity_id=entity_id,
+        action=action,
+        since=since,
+        until=until,
+        q=q,
+    )
+    return page_of(session, order_by(query, ACTIVITY_SORTS, sort, ActivityLog.id), page, page_size)
+
+
+def activity_entries(
+    *,
+    user_id: int | None = None,
+    entity_type: str | None = None,
+    entity_id: int | None = None,
+    action: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    q: str = "",
+) -> sa.Select[Any]:
+    """The query for the entries that fit all filters given, with users, in no order yet."""
     query = equal(
         sa.select(ActivityLog).options(joinedload(ActivityLog.user)),
         (ActivityLog.user_id, user_id),
@@ -111,4 +137,21 @@ def list_activity(
     if q.strip():
         searched = (ActivityLog.action, ActivityLog.entity_type, ActivityLog.source, User.name, User.email)
         query = query.join(ActivityLog.user, isouter=True).where(matches(q, *searched))
-    return page_of(session, order_by(query, ACTIVITY_SORTS, sort, ActivityLog.id), page, page_size)
+    return query
+
+
+def each_activity_entry(session: Session, *, up_to: int, **filters: Any) -> Iterator[ActivityLog]:
+    """All entries that fit the filters of :func:`activity_entries`, up to the one with this id, newest first.
+
+    They are read some at a time, each time with a statement of its own, and forgotten again: no number
+    of them fills the memory or keeps a transaction open.
+    """
+    query = activity_entries(**filters).order_by(ActivityLog.id.desc()).limit(ENTRIES_AT_ONCE)
+    while True:
+        entries = session.scalars(query.where(ActivityLog.id <= up_to)).all()
+        yield from entries
+        if len(entries) < ENTRIES_AT_ONCE:
+            return
+        up_to = entries[-1].id - 1
+        for entry in entries:
+            session.expunge(entry)
