@@ -1,4 +1,4 @@
-"""Lists: each sorts by all that it offers, in pages that never overlap, in a constant number of statements."""
+"""Lists: each sorts by all it offers, in pages that never overlap, in a constant number of statements."""
 
 from __future__ import annotations
 
