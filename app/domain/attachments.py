@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -117,6 +117,8 @@ def keep(
     files.write(session, folder / attachment.storage_key, file.data)
     session.add(attachment)
     session.flush()
+    after = {**_picture(attachment), "size": attachment.size, "digest": attachment.digest}
+    activity.record(session, "ADD_ATTACHMENT", EntityType.ATTACHMENT, attachment.id, by, after=after)
     return attachment
 
 
@@ -206,13 +208,19 @@ def of(session: Session, entity_type: str, entity_id: int) -> list[Attachment]:
 def remove(session: Session, folder: Path, attachment: Attachment, by: int | None) -> None:
     """Delete an attachment; its file goes when the transaction is committed."""
     files.discard(session, folder / attachment.storage_key)
-    before = {
+    before, attachment_id = _picture(attachment), attachment.id
+    session.delete(attachment)
+    session.flush()
+    activity.record(session, "DELETE_ATTACHMENT", EntityType.ATTACHMENT, attachment_id, by, before=before)
+
+
+def _picture(attachment: Attachment) -> dict[str, Any]:
+    """What the activity log tells of a file."""
+    return {
         "fileName": attachment.file_name,
         "entityType": attachment.entity_type,
         "entityId": attachment.entity_id,
     }
-    session.delete(attachment)
-    activity.record(session, "DELETE_ATTACHMENT", EntityType.ATTACHMENT, attachment.id, by, before=before)
 
 
 def clean_name(filename: str) -> str:

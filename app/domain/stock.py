@@ -21,6 +21,9 @@ from app.domain.people import Role, User
 from app.errors import BusinessError
 
 
+MOST_STOCK = 2_000_000_000  # of one part: what a column holds
+
+
 class MovementKind(StrEnum):
     """What a movement does."""
 
@@ -138,6 +141,9 @@ def record_movement(
     was_low, old = part.is_low, part.quantity
     change = -quantity if kind in (MovementKind.OUT, MovementKind.TRANSFER) else quantity
     _check_enough(part, place, kind, change)
+    if part.quantity + change > MOST_STOCK:
+        message = f"{part.label}: more than {MOST_STOCK} cannot be counted."
+        raise BusinessError("BAD_QUANTITY", message, field="quantity")
     if place.quantity + change < place.reserved:
         reservations.give_up(session, place, place.quantity + change)
     place.quantity += change

@@ -6,7 +6,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from app.access import records as access
+from app.access import attached, records
 from app.domain.attachments import Attachment
 from app.extensions import db, talisman
 from app.security import FILE_POLICY
@@ -22,5 +22,5 @@ pages = Blueprint("attachments", __name__)
 def show(attachment_id: int) -> ResponseReturnValue:
     """A file, to look at or, with ``?download=1``, to keep."""
     found = db.session().get(Attachment, attachment_id)
-    attachment = access.visible(db.session(), current_actor(), found, access.may_see_attachment, "file")
+    attachment = records.visible(db.session(), current_actor(), found, attached.may_see_attachment, "file")
     return response_of(attachment, shown=not request.args.get("download"))

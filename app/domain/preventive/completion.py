@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.domain import activity, attachments, values
 from app.domain.entities import EntityType
-from app.domain.locks import lock
 from app.domain.preventive import checklist, due, meters
 from app.domain.preventive.models import Outcome, PreventiveLog, PreventiveTask
+from app.domain.preventive.plans import lock_task
 from app.errors import BusinessError, Conflict
 
 
@@ -47,8 +47,7 @@ def log_completion(
         about the reading
     :raises Conflict: this due date was dealt with already; the message says by whom
     """
-    machine = lock(session, task.machine)
-    task = lock(session, task)
+    task = lock_task(session, task)
     if not task.active:
         raise BusinessError("TASK_INACTIVE", f"{task.title} is no longer in use; activate it first.")
     moment = _checked_moment(performed_at)
@@ -64,7 +63,7 @@ def log_completion(
     )  # fmt: skip
     hours = None
     if meter_reading is not None:
-        hours = _read_meter(session, machine, meter_reading, by, moment)
+        hours = _read_meter(session, task.machine, meter_reading, by, moment)
     log = PreventiveLog(
         task_id=task.id,
         due_on=day,

@@ -45,6 +45,15 @@ def get_task(session: Session, task_id: int) -> PreventiveTask:
     return task
 
 
+def lock_task(session: Session, task: PreventiveTask) -> PreventiveTask:
+    """Lock a task and, before it, its machine: a reading of the meter locks the machine and then its tasks.
+
+    :raises NotFound: it is gone
+    """
+    lock(session, task.machine)
+    return lock(session, task)
+
+
 def create_task(
     session: Session,
     by: int | None,
@@ -114,9 +123,7 @@ def update_task(session: Session, task: PreventiveTask, by: int | None, **change
     """
     if unknown := set(changes) - _CHANGEABLE:
         raise TypeError(f"not a task's to change: {', '.join(sorted(unknown))}")
-    # Its machine first, as everywhere: a reading of the meter locks the machine and then the tasks.
-    lock(session, task.machine)
-    task = lock(session, task)
+    task = lock_task(session, task)
     before = _picture(task)
     was_active, timing = task.active, _timing(task)
     moved = changes.get("machine_id", task.machine_id) != task.machine_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -49,6 +50,7 @@ def list_tasks(
     metered: bool | None = None,
     due_until: date | None = None,
     overdue: bool = False,
+    in_service: bool = False,
     q: str = "",
     sort: str = "nextDueOn",
     page: int = 1,
@@ -57,7 +59,7 @@ def list_tasks(
     """Preventive tasks that fit all filters given, with machine, technician and parts.
 
     ``metered`` asks for meter tasks or calendar tasks only; ``overdue`` for active ones that were due before
-    today. ``q`` is looked for in title, description, machine name and QR code; ``sort`` is a name of
+    today; ``in_service`` leaves out machines that are out of use. ``q`` is looked for in title, description, machine name and QR code; ``sort`` is a name of
     :data:`TASK_SORTS`.
     """
     query = sa.select(PreventiveTask).join(PreventiveTask.machine).options(*_ROW)
@@ -75,6 +77,7 @@ def list_tasks(
         query = query.where(PreventiveTask.next_due_on <= due_until)
     if overdue:
         query = query.where(PreventiveTask.active, PreventiveTask.next_due_on < due.site_date(session))
+    if overdue or in_service:
         query = query.where(Machine.status != MachineStatus.DECOMMISSIONED)
     if q.strip():
         query = query.where(
@@ -83,32 +86,12 @@ def list_tasks(
     return page_of(session, order_by(query, TASK_SORTS, sort, PreventiveTask.id), page, page_size)
 
 
-def upcoming(
-    session: Session,
-    until: date,
-    *,
-    department_id: int | None = None,
-    machine_id: int | None = None,
-    technician_id: int | None = None,
-    page: int = 1,
-    page_size: int = 25,
-) -> Page[PreventiveTask]:
-    """The active tasks due on ``until`` or before, the oldest first; machines out of use need none."""
-    query = (
-        sa.select(PreventiveTask)
-        .join(PreventiveTask.machine)
-        .options(*_ROW)
-        .where(PreventiveTask.active, PreventiveTask.next_due_on <= until)
-        .where(Machine.status != MachineStatus.DECOMMISSIONED)
-        .order_by(PreventiveTask.next_due_on, PreventiveTask.id)
-    )
-    query = equal(
-        query,
-        (Machine.department_id, department_id),
-        (PreventiveTask.machine_id, machine_id),
-        (PreventiveTask.technician_id, technician_id),
-    )
-    return page_of(session, query, page, page_size)
+def upcoming(session: Session, until: date, **filters: Any) -> Page[PreventiveTask]:
+    """The active tasks due on ``until`` or before, the oldest first; machines out of use need none.
+
+    ``filters`` are those of :func:`list_tasks`.
+    """
+    return list_tasks(session, active=True, in_service=True, due_until=until, **filters)
 
 
 def logs_of(
@@ -116,6 +99,7 @@ def logs_of(
     task_id: int,
     *,
     outcome: str | None = None,
+    q: str = "",
     sort: str = "-dueOn",
     page: int = 1,
     page_size: int = 25,
@@ -127,11 +111,19 @@ def logs_of(
         .options(joinedload(PreventiveLog.performer))
     )
     query = equal(query, (PreventiveLog.outcome, outcome))
+    if q.strip():
+        query = query.where(matches(q, PreventiveLog.notes))
     return page_of(session, order_by(query, LOG_SORTS, sort, PreventiveLog.id), page, page_size)
 
 
 def readings_of(
-    session: Session, machine_id: int, *, sort: str = "-readAt", page: int = 1, page_size: int = 25
+    session: Session,
+    machine_id: int,
+    *,
+    q: str = "",
+    sort: str = "-readAt",
+    page: int = 1,
+    page_size: int = 25,
 ) -> Page[MeterReading]:
     """What the meter of a machine showed, with people; the newest first."""
     query = (
@@ -139,4 +131,6 @@ def readings_of(
         .where(MeterReading.machine_id == machine_id)
         .options(joinedload(MeterReading.recorder))
     )
+    if q.strip():
+        query = query.where(matches(q, MeterReading.note))
     return page_of(session, order_by(query, READING_SORTS, sort, MeterReading.id), page, page_size)

@@ -218,10 +218,10 @@ def test_a_virus_is_refused_and_written_down_although_the_action_is_undone(sessi
     technician = make_user(session)
     session.commit()
     store.scanner = Scanner("Eicar-Test")
-    with pytest.raises(BusinessError, match=r"cv\.pdf contains a virus \(Eicar-Test\)") as refused:
-        with unit_of_work(session):
-            make_user(session, name="undone")
-            store(b"%PDF-1.7", "cv.pdf", by=technician.id)
+    says = r"cv\.pdf contains a virus \(Eicar-Test\)"
+    with pytest.raises(BusinessError, match=says) as refused, unit_of_work(session):
+        make_user(session, name="undone")
+        store(b"%PDF-1.7", "cv.pdf", by=technician.id)
     assert (refused.value.code, refused.value.field) == ("ATTACHMENT_VIRUS", "file")
     assert files(store.folder) == []
     (entry,) = session.scalars(sa.select(ActivityLog).where(ActivityLog.action == "REFUSE_VIRUS"))

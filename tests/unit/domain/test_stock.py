@@ -69,6 +69,14 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(session, kind, quant
     assert session.scalar(sa.select(sa.func.count()).select_from(InventoryTransaction)) == 1
 
 
+def test_there_is_a_most_that_can_be_counted(session):
+    part = make_part(session, stock.MOST_STOCK - 1)
+    with pytest.raises(BusinessError) as refused:
+        stock.record_movement(session, part.id, "IN", 2, by=None)
+    assert (refused.value.code, refused.value.field) == ("BAD_QUANTITY", "quantity")
+    assert stock.record_movement(session, part.id, "IN", 1, by=None).balance == stock.MOST_STOCK
+
+
 def test_the_message_names_part_location_wanted_and_available(session):
     part = make_part(session, 3, part_name="Bearing", part_number="6204")
     with pytest.raises(BusinessError, match=r"Bearing \(6204\), Store \d+: 5 wanted, 3 available\."):
