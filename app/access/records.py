@@ -11,8 +11,6 @@ from sqlalchemy.orm import Session
 
 from app.access import permissions
 from app.access.permissions import Scope
-from app.domain.attachments import Attachment
-from app.domain.entities import EntityType
 from app.domain.people import Role
 from app.domain.requests import MaintenanceRequest
 from app.domain.spare_parts_requests import SparePartsRequest
@@ -95,6 +93,11 @@ def may_see_parts_request(session: Session, parts_request: SparePartsRequest, ac
     )
 
 
+def may_see_work(session: Session, work: MaintenanceWork, actor: Actor) -> bool:
+    """Whether an actor may see a work order: they are or were in charge of it, or see its request."""
+    return work.technician_id == actor.user_id or may_see_request(session, work.request, actor)
+
+
 def may_see_instance(session: Session, instance: ProcessInstance, actor: Actor) -> bool:
     """Whether an actor may look at the diagram of an instance: they have a task in it, or see its subject."""
     if actor.oversees or actor.process_owner or instance.started_by == actor.user_id:
@@ -109,28 +112,6 @@ def may_see_instance(session: Session, instance: ProcessInstance, actor: Actor) 
     if instance.subject_type == "spare_parts_request" and parts_request is not None:
         return may_see_parts_request(session, parts_request, actor)
     return False
-
-
-def may_see_attachment(session: Session, attachment: Attachment, actor: Actor) -> bool:
-    """Whether an actor may open a file: they uploaded it, or see what it belongs to."""
-    if attachment.uploaded_by == actor.user_id or _sees_all(actor.role):
-        return True
-    if attachment.entity_id is None:
-        return False
-    match attachment.entity_type:
-        case EntityType.MACHINE | EntityType.SPARE_PART:
-            return True
-        case EntityType.MAINTENANCE_REQUEST:
-            request = session.get(MaintenanceRequest, attachment.entity_id)
-        case EntityType.MAINTENANCE_WORK:
-            work = session.get(MaintenanceWork, attachment.entity_id)
-            request = None if work is None else work.request
-        case EntityType.SPARE_PARTS_REQUEST:
-            parts_request = session.get(SparePartsRequest, attachment.entity_id)
-            return parts_request is not None and may_see_parts_request(session, parts_request, actor)
-        case _:
-            return False
-    return request is not None and may_see_request(session, request, actor)
 
 
 def visible(
@@ -150,7 +131,14 @@ def visible(
 
 
 def _has_task_about(session: Session, subject_type: str, subject_id: int, actor: Actor) -> bool:
+    """Whether an actor may do an open task about a record, or has done one.
+
+    What was once open for their whole group, and somebody else did, is not theirs to follow.
+    """
     tasks = session.scalars(
         sa.select(UserTask).where(UserTask.subject_type == subject_type, UserTask.subject_id == subject_id)
     )
-    return any(user_tasks.may_see(task, actor) for task in tasks)
+    mine = {identity.user_id for identity in actor.identities}
+    return any(
+        task.completed_by in mine or (task.is_open and user_tasks.may_act(task, actor)) for task in tasks
+    )

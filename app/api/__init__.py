@@ -5,7 +5,16 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 from flask_cors import CORS
 
-from app.api import departments
+from app.api import (
+    activity_logs,
+    analytics,
+    departments,
+    maintenance_requests,
+    maintenance_work,
+    notifications,
+    reports,
+    spare_parts_requests,
+)
 from app.api.core import authentication, documentation, limits
 from app.api.core.dispatch import view_of
 from app.api.core.endpoints import Endpoint, Resource
@@ -13,7 +22,16 @@ from app.api.core.problems import problem_of
 from app.extensions import csrf
 
 # As the documentation lists them.
-RESOURCES: tuple[Resource, ...] = (departments.resource,)
+RESOURCES: tuple[Resource, ...] = (
+    departments.resource,
+    maintenance_requests.resource,
+    maintenance_work.resource,
+    spare_parts_requests.resource,
+    notifications.resource,
+    activity_logs.resource,
+    analytics.resource,
+    reports.resource,
+)
 
 VERSION = "v1"
 PREFIXES = (f"/api/{VERSION}", "/api")  # the second is an alias of the newest version

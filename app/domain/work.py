@@ -102,7 +102,8 @@ def record(
 ) -> MaintenanceWork:
     """Add what was done: ``steps`` are appended; cause, remedy and type are replaced when given.
 
-    A step is a mapping with ``description`` and ``minutes``. ``photos`` are attachment ids.
+    A step is a mapping with ``description`` and ``minutes``. ``photos`` are attachment ids. Nothing new
+    leaves no entry in the activity log.
 
     :raises BusinessError: WRONG_STATUS (the work or its request is closed), DESCRIPTION_MISSING,
         BAD_MINUTES (fields ``steps.0.minutes`` ...), UNKNOWN_MAINTENANCE_TYPE, UNKNOWN_ATTACHMENT
@@ -113,6 +114,7 @@ def record(
         message = f"The work on {request.business_key} is closed; nothing can be added."
         raise BusinessError("WRONG_STATUS", message)
     rows = [_checked_step(index, step) for index, step in enumerate(steps)]
+    before = (work.cause, work.remedy, work.maintenance_type_id)
     if maintenance_type_id is not None and maintenance_type_id != work.maintenance_type_id:
         values.active_row(
             session, MaintenanceType, maintenance_type_id,
@@ -124,12 +126,13 @@ def record(
     for row in rows:
         row.position, row.performed_by = len(work.steps) + 1, by
         work.steps.append(row)
-    attachments.link(session, photos, EntityType.MAINTENANCE_WORK, work.id, by)
-    minutes = sum(row.minutes for row in rows)
-    activity.record(
-        session, "RECORD_WORK", EntityType.MAINTENANCE_WORK, work.id, by,
-        after={"steps": len(rows), "minutes": minutes, "cause": work.cause, "remedy": work.remedy},
-    )  # fmt: skip
+    linked = attachments.link(session, photos, EntityType.MAINTENANCE_WORK, work.id, by)
+    if rows or linked or before != (work.cause, work.remedy, work.maintenance_type_id):
+        minutes = sum(row.minutes for row in rows)
+        activity.record(
+            session, "RECORD_WORK", EntityType.MAINTENANCE_WORK, work.id, by,
+            after={"steps": len(rows), "minutes": minutes, "cause": work.cause, "remedy": work.remedy},
+        )  # fmt: skip
     return work
 
 

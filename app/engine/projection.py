@@ -16,6 +16,7 @@ from app.engine.models import HistoryKind, ProcessInstance, TaskState, UserTask
 from app.errors import MillwrightError
 
 if TYPE_CHECKING:
+    from app.engine.core import ProcessEngine
     from app.engine.execution import Execution
 
 WITH_STATE = (undefer(ProcessInstance.engine_state),)
@@ -79,6 +80,17 @@ def project(execution: Execution) -> list[UserTask]:
     return still_open
 
 
+def describe_again(engine: ProcessEngine, session: Session, subject_type: str, subject_id: int) -> None:
+    """Bring what inboxes say about a record up to date, after the record was corrected by hand."""
+    query = select(UserTask).where(
+        UserTask.subject_type == subject_type,
+        UserTask.subject_id == subject_id,
+        UserTask.state == TaskState.OPEN,
+    )
+    for row in session.scalars(query):
+        row.detail = engine.binding(row.process_key).describe(session, subject_id).detail[:500]
+
+
 def _row(execution: Execution, task: Task, summary: Any) -> UserTask:
     element = execution.element_of(task)
     now = clock.now()
@@ -122,6 +134,21 @@ def _row(execution: Execution, task: Task, summary: Any) -> UserTask:
         {"role": row.candidate_role, "assignee": assignee_id, "priority": priority},
     )
     return row
+
+
+def renew(execution: Execution, row: UserTask, before: Element, element: Element) -> None:
+    """Give an open task the name, form and role of another version of its element.
+
+    Who has it and when it is due stay; somebody is assigned where nobody was and the diagram now
+    says who.
+    """
+    row.element_id, row.name, row.form_id = element.id, element.label[:255], element.form
+    row.candidate_role = element.candidate_roles[0] if element.candidate_roles else None
+    row.candidate_department_id = _number(_attribute(execution, element, "candidateDepartment"))
+    if row.assignee_id is None and element.attributes.get("assignee") != before.attributes.get("assignee"):
+        row.assignee_id = _number(_attribute(execution, element, "assignee"))
+        if row.assignee_id is not None:
+            row.assignee_name = execution.engine.bindings.person_name(execution.session, row.assignee_id)
 
 
 def _attribute(execution: Execution, element: Element, name: str) -> Any:

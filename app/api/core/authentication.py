@@ -97,7 +97,7 @@ def _person(claims: dict[str, Any]) -> SignedIn:
     if row is None:
         raise ApiError(401, "SESSION_ENDED", "This session has ended. Sign in again.", headers=CHALLENGE)
     g.session_id, g.seen_at = row[2].id, row[2].last_seen_at
-    return signed_in(row[0], row[1] or "")
+    return signed_in(row[0], row[2], row[1] or "")
 
 
 def _by_page_session() -> SignedIn | None:

@@ -13,6 +13,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from app.access import permissions
 from app.api.core.endpoints import Endpoint, Resource
 from app.api.core.problems import MEDIA_TYPE, Problem
+from app.api.core.reading import may_be_empty
 
 REF = "#/components/schemas/{model}"
 PROBLEMS = {
@@ -133,7 +134,7 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
         operation["security"] = []
     if body := endpoint.model("body"):
         content = {"application/json": {"schema": schemas.body(body)}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": not may_be_empty(body), "content": content}
     elif endpoint.takes_files:
         content = {"multipart/form-data": {"schema": _multipart(endpoint, schemas)}}
         operation["requestBody"] = {"required": True, "content": content}

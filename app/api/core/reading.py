@@ -91,7 +91,14 @@ def _value(schema: Mapping[str, Any], text: str) -> Any:
     return text
 
 
+def may_be_empty(model: type[BaseModel]) -> bool:
+    """Whether a body may be left out altogether: nothing in it is required."""
+    return not any(field.is_required() for field in model.model_fields.values())
+
+
 def _body(model: type[BaseModel]) -> BaseModel:
+    if may_be_empty(model) and not request.content_type and not request.get_data():
+        return model.model_validate_json("{}")
     if request.mimetype != "application/json":
         message = "Send the body as JSON, with Content-Type: application/json."
         raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", message)

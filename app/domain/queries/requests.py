@@ -161,8 +161,8 @@ def open_requests(session: Session, machine_id: int) -> list[MaintenanceRequest]
     return list(session.scalars(order_by(query, SORTS, "priority", MaintenanceRequest.id)))
 
 
-def get_request(session: Session, request_id: int) -> MaintenanceRequest | None:
-    """A request with all that its page shows about machine, people and work."""
+def get_request(session: Session, request_id: int, *, fresh: bool = False) -> MaintenanceRequest | None:
+    """A request with all that its page shows about machine, people and work; ``fresh`` reads it anew."""
     work = selectinload(MaintenanceRequest.work)
     query = (
         sa.select(MaintenanceRequest)
@@ -177,7 +177,7 @@ def get_request(session: Session, request_id: int) -> MaintenanceRequest | None:
             work.joinedload(MaintenanceWork.maintenance_type),
         )
     )
-    return session.scalars(query).first()
+    return session.scalars(query.execution_options(populate_existing=fresh)).first()
 
 
 def parts_requests_of(session: Session, request_id: int) -> list[SparePartsRequest]:

@@ -258,3 +258,14 @@ def test_a_closed_request_is_not_corrected(session):
     with pytest.raises(BusinessError) as refused:
         requests.update(session, request, None, priority="HIGH")
     assert refused.value.code == "WRONG_STATUS"
+
+
+def test_recording_nothing_new_leaves_no_entry(session):
+    request = make_request(session)
+    technician = make_user(session)
+    requests.accept(session, request, technician.id)
+    steps = [{"description": "Opened it.", "minutes": 5}]
+    work.record(session, request.work, technician.id, steps=steps, cause="Worn seal")
+    before = len(lists.timeline(session, request.id))
+    work.record(session, request.work, technician.id, cause="Worn seal")
+    assert len(lists.timeline(session, request.id)) == before
