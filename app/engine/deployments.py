@@ -71,6 +71,22 @@ def latest(session: Session, key: str) -> Deployment | None:
     )
 
 
+def get_version(session: Session, key: str, version: int) -> Deployment:
+    """A version of a process by its number. Raises :class:`NotFound`."""
+    found = session.scalar(select(Deployment).where(Deployment.key == key, Deployment.version == version))
+    if found is None:
+        raise NotFound(f"There is no version {version} of a process named {key}.")
+    return found
+
+
+def files_of(session: Session, deployment_id: int) -> dict[str, bytes]:
+    """The files of a deployment by name, as they were uploaded."""
+    query = select(DeploymentFile.name, DeploymentFile.content).where(
+        DeploymentFile.deployment_id == deployment_id
+    )
+    return {row.name: row.content for row in session.execute(query.order_by(DeploymentFile.name))}
+
+
 def latest_of_all(session: Session) -> list[Deployment]:
     """The newest version of every process, by key."""
     newest = (

@@ -135,6 +135,10 @@ class Execution:
         execution._listened = execution._listens_to()
         return execution
 
+    def listen_anew(self) -> None:
+        """Have all kept messages offered again at the next save: what is waited for may be others now."""
+        self._listened = set()
+
     def advance(self) -> None:
         """Do everything the engine can do by itself, until somebody or something is waited for.
 

@@ -19,7 +19,8 @@ def line() -> Drawing:
     return (
         Drawing().start("begin").user("ask").boundary("late", on="ask", after="PT1H").user("late_ask")
         .user("check").boundary("slow", on="check", after="PT2H", interrupting=False)
-        .user("hurry").end("done").path("begin", "ask", "check", "done").path("late", "late_ask", "done").path("slow", "hurry")
+        .user("hurry").end("done").path("begin", "ask", "check", "done")
+        .path("late", "late_ask", "done").path("slow", "hurry")
     )  # fmt: skip
 
 
