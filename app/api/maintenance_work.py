@@ -137,8 +137,8 @@ def create_maintenance_work(body: WorkIn) -> MaintenanceWork:
     A request has one work order, opened when it is accepted: recording again adds to it.
     """
     request = _visible_request(body.maintenance_request_id)
-    values = body.given()
-    values.pop("maintenance_request_id")
+    values = body.as_sent()
+    values.pop("maintenanceRequestId")
     work = _record(request.id, "record", values)
     calls.location(f"/maintenance-work/{work.id}")
     return work
@@ -149,7 +149,7 @@ def update_maintenance_work(work_id: Id, body: WorkChanges) -> MaintenanceWork:
     """Record more work on an open work order, as the task that answers to the verb `record`."""
     work = _visible(work_id)
     calls.require_unchanged(WorkOut, work)
-    return _record(work.maintenance_request_id, "record", body.given())
+    return _record(work.maintenance_request_id, "record", body.as_sent())
 
 
 @resource.post("/maintenance-work/{work_id}/complete", needs="maintenance-work:write", answers=WorkOut)
@@ -160,7 +160,7 @@ def complete_maintenance_work(work_id: Id, body: WorkChanges) -> MaintenanceWork
     repair of critical machines.
     """
     work = _visible(work_id)
-    return _record(work.maintenance_request_id, "complete", body.given())
+    return _record(work.maintenance_request_id, "complete", body.as_sent())
 
 
 @resource.delete("/maintenance-work/{work_id}", needs="maintenance-work:write", etag=True)
@@ -174,9 +174,8 @@ def delete_maintenance_work(work_id: Id) -> None:
     )
 
 
-def _record(request_id: int, verb: str, given: dict[str, Any]) -> MaintenanceWork:
-    values = {name: _plain(value) for name, value in given.items()}
-    lifecycle.act(SUBJECT, request_id, verb, values, names=NAMES, photos=given.get("photos", ()))
+def _record(request_id: int, verb: str, values: dict[str, Any]) -> MaintenanceWork:
+    lifecycle.act(SUBJECT, request_id, verb, values, names=NAMES, photos=values.get("photos", ()))
     session = calls.session()
     work = session.scalar(
         sa.select(MaintenanceWork).where(MaintenanceWork.maintenance_request_id == request_id)
@@ -184,12 +183,6 @@ def _record(request_id: int, verb: str, given: dict[str, Any]) -> MaintenanceWor
     if work is None:
         raise NotFound("The process opened no work order.")
     return _visible(work.id)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [one.model_dump(by_alias=True) if isinstance(one, In) else one for one in value]
-    return value
 
 
 def _visible(work_id: int) -> MaintenanceWork:

@@ -228,7 +228,7 @@ def create_spare_parts_request(body: PartsRequestIn) -> PartsRequestDetail:
     session = calls.session()
     request = find(MaintenanceRequest, body.maintenance_request_id)
     records.visible(session, calls.actor(), request, records.may_see_request, "maintenance request")
-    lines = [line.model_dump(by_alias=True) for line in body.lines]
+    lines = body.as_sent()["lines"]
     before = {made.id for made in request_lists.parts_requests_of(session, request.id)}
     lifecycle.act(REQUEST, request.id, "request_parts", {"lines": lines}, names={"lines": "partLines"})
     made = [one for one in request_lists.parts_requests_of(session, request.id) if one.id not in before]
@@ -270,7 +270,7 @@ def approve_spare_parts_request(parts_request_id: Id, body: Approval) -> PartsRe
 
     Where the policy asks for a second approval, the request stays pending until that is given too.
     """
-    return _act(parts_request_id, "approve", _rows(body.given()))
+    return _act(parts_request_id, "approve", body.as_sent())
 
 
 @resource.patch(
@@ -297,14 +297,14 @@ def issue_spare_parts_request(parts_request_id: Id, body: Issue) -> PartsRequest
     reservations are settled. With too little in stock nothing changes: 409.
     """
     found = _visible(parts_request_id)
-    given = body.given()
-    quantity = given.pop("quantity_issued", None)
+    values = body.as_sent()
+    quantity = values.pop("quantityIssued", None)
     if quantity is not None:
-        if len(found.lines) != 1 or "lines" in given:
+        if len(found.lines) != 1 or "lines" in values:
             message = "The quantity alone is enough only for a request with one line; name the lines instead."
             raise ApiError(422, "LINES_NEEDED", message, {"quantityIssued": [message]})
-        given["lines"] = [IssuedLine.model_construct(id=found.lines[0].id, quantity_issued=quantity)]
-    return _act(parts_request_id, "issue", _rows(given))
+        values["lines"] = [{"id": found.lines[0].id, "quantityIssued": quantity}]
+    return _act(parts_request_id, "issue", values)
 
 
 @resource.patch(
@@ -330,10 +330,6 @@ def cancel_spare_parts_request(parts_request_id: Id, body: Rejection) -> PartsRe
     calls.require_unchanged(PartsRequestDetail, _detail(found))
     lifecycle.send(CANCEL, found.business_key, {"reason": body.reason})
     return _detail(_visible(parts_request_id))
-
-
-def _rows(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: [row.model_dump(by_alias=True) for row in rows] for name, rows in given.items()}
 
 
 def _act(parts_request_id: int, verb: str, values: dict[str, Any]) -> PartsRequestDetail:

@@ -85,7 +85,7 @@ def test_from_the_report_to_the_repaired_machine(api: Api) -> None:
         f"{work_address}/complete",
         {"cause": "Seal worn", "remedy": "New seal", "maintenanceTypeId": kind.id},
     )
-    assert done.status_code == 200, done.json
+    assert done.status_code == 200, done.json["errors"]
     assert done.json["partsUsed"][0]["cost"] == "1400.00"
     finished = api.supervisor.get(address).json
     if finished["openTasks"]:

@@ -39,6 +39,10 @@ class In(BaseModel):
             name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set
         }
 
+    def as_sent(self) -> dict[str, Any]:
+        """The fields that were sent, as JSON values by the names that the caller used."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
 
 def left_out() -> Any:
     """The default of a field that may be left out, but is never null; see :meth:`In.given`."""
