@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.domain import people, settings
 from app.domain.people import User
-from app.domain.sessions import UserSession
 from app.domain.scanning import Scanner
+from app.domain.sessions import UserSession
 from app.engine.actors import Actor
 from app.engine.core import ProcessEngine
 from app.extensions import db

@@ -44,6 +44,7 @@ def init_security(app: Flask) -> None:
     app.permanent_session_lifetime = timedelta(hours=app.config["MILLWRIGHT_SESSION_HOURS"])
     secure = bool(app.config["SESSION_COOKIE_SECURE"])
     csrf.init_app(app)
+    app.after_request(_say_whence)  # before Talisman's own, and so it runs after that
     talisman.init_app(
         app,
         force_https=False,  # the proxy that ends TLS redirects
@@ -64,6 +65,13 @@ def _name_request() -> None:
     """Give the request an id, the proxy's if it sent one, that log lines and error pages share."""
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex[:16]
+
+
+def _say_whence(response: Response) -> Response:
+    """Let a page whose address is a secret say less about it than others do."""
+    if policy := g.get("referrer_policy"):
+        response.headers["Referrer-Policy"] = policy
+    return response
 
 
 def _finish_response(response: Response) -> Response:

@@ -21,6 +21,12 @@ def init(app: Flask) -> None:
     app.after_request(_end)
 
 
+def loggable_path() -> str:
+    """The path of the request, without a secret that is part of it."""
+    secret = (request.view_args or {}).get("token")
+    return request.path.replace(secret, "***") if secret else request.path
+
+
 def _begin() -> None:
     g.request_began = time.perf_counter()
     structlog.contextvars.clear_contextvars()
@@ -35,7 +41,7 @@ def _end(response: Response) -> Response:
         log.info(
             "%s %s",
             request.method,
-            request.path,
+            loggable_path(),
             extra={
                 "status": response.status_code,
                 "milliseconds": round((time.perf_counter() - began) * 1000, 1),

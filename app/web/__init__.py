@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from app.web import (
+    accounts,
     assets,
     attachments,
     auth,
@@ -28,6 +29,7 @@ from app.web import (
 
 PAGES = (
     auth.pages,
+    accounts.pages,
     inbox.pages,
     tasks.pages,
     starts.pages,

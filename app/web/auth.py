@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required, login_user, logout_user
+from sqlalchemy.orm import Session
 
+from app import clock
 from app.database import unit_of_work
-from app.domain import activity, passwords, people
-from app.domain.entities import EntityType
+from app.domain import sessions
+from app.domain.people import User
+from app.domain.sessions import EndReason, SessionKind, UserSession
+from app.domain.sign_in import Outcome, check, settle
 from app.extensions import db
-from app.web.people import me, signed_in
+from app.web.formatting import minute
+from app.web.limits import counting_failures
+from app.web.people import SignedIn, lifetime, me, signed_in, site
 
 pages = Blueprint("auth", __name__)
 
@@ -26,6 +45,7 @@ def sign_in() -> ResponseReturnValue:
 
 
 @pages.post("/sign-in")
+@counting_failures
 def enter() -> ResponseReturnValue:
     """Check address and password. What was wrong is not said: that would tell which addresses exist."""
     email, password = request.form.get("email", ""), request.form.get("password", "")
@@ -33,14 +53,15 @@ def enter() -> ResponseReturnValue:
     problems = {name: words for name, words in missing.items() if not request.form.get(name, "").strip()}
     if problems:
         return _form(problems=problems, email=email), 422
-    user = people.by_email(db.session(), email)
-    if user is None or not user.active or not passwords.matches(user.password_hash, password):
-        message = "Address and password do not match, or the account is switched off."
-        return _form(refusal=message, email=email), 401
-    department = user.department.name if user.department else ""
-    person = signed_in(user, department)
+    before = current_user.session_id if current_user.is_authenticated else None
+    checked = check(db.session(), email, password)
     with unit_of_work(db.session()) as work:
-        activity.record(work, "SIGN_IN", EntityType.USER, person.id, person.id)
+        outcome = settle(work, checked)
+        if before is not None and outcome.user is not None:
+            _end(work, before)
+        person = _begin(work, outcome.user) if outcome.user is not None else None
+    if person is None:
+        return _refused(outcome, email)
     # Nothing of what the browser had before signing in survives it.
     session.clear()
     session.permanent = True
@@ -53,11 +74,43 @@ def enter() -> ResponseReturnValue:
 def leave() -> ResponseReturnValue:
     """End the session."""
     with unit_of_work(db.session()) as work:
-        activity.record(work, "SIGN_OUT", EntityType.USER, me().id, me().id)
+        _end(work, me().session_id)
     logout_user()
     session.clear()
     flash("You are signed out.", "success")
     return redirect(url_for("auth.sign_in"))
+
+
+def _begin(work: Session, user: User) -> SignedIn:
+    row = sessions.begin(
+        work,
+        user.id,
+        SessionKind.PAGE,
+        lifetime=lifetime(),
+        ip=request.remote_addr or "",
+        user_agent=request.user_agent.string,
+    )
+    return signed_in(user, row, user.department.name if user.department else "")
+
+
+def _end(work: Session, session_id: int) -> None:
+    row = work.get(UserSession, session_id)
+    if row is not None:
+        sessions.end(work, row, EndReason.SIGNED_OUT, row.user_id)
+
+
+def locked_message(until: datetime) -> str:
+    """What to tell somebody who has failed too often."""
+    # To the next full minute: who comes back then is not too early.
+    return f"Too many failed attempts. You can try again at {minute(until + timedelta(seconds=59))}."
+
+
+def _refused(outcome: Outcome, email: str) -> Response:
+    if outcome.locked_until is None:
+        message = "Address and password do not match, or the account is switched off."
+        return make_response(_form(refusal=message, email=email), 401)
+    g.retry_after = int((outcome.locked_until - clock.now()).total_seconds()) + 1
+    return make_response(_form(refusal=locked_message(outcome.locked_until), email=email), 429)
 
 
 def safe_target() -> str:
@@ -81,4 +134,5 @@ def _form(*, problems: dict[str, str] | None = None, refusal: str = "", email: s
         email=email,
         next=request.values.get("next", ""),
         demo_logins=demo,
+        registration=site().registration,
     )

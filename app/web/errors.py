@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import BusinessError, Conflict, Forbidden, MillwrightError, NotFound
 from app.extensions import db
+from app.ops.request_log import loggable_path
 from app.web.assets import AssetsNotBuilt
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,6 @@ def _not_built(error: AssetsNotBuilt) -> ResponseReturnValue:
 
 def _failure(error: Exception) -> ResponseReturnValue:
     """Something nobody planned: log it with the id that the page shows."""
-    log.exception("%s %s failed", request.method, request.path, extra={"request_id": g.get("request_id")})
+    log.exception("%s %s failed", request.method, loggable_path(), extra={"request_id": g.get("request_id")})
     db.session.rollback()
     return render_template("errors/failure.html", request_id=g.get("request_id", "")), 500

@@ -11,6 +11,7 @@ from flask_login import current_user
 
 from app import clock
 from app.web import people
+from app.web.devices import device
 
 # The pages are English; the choice is how dates and numbers are written.
 LANGUAGES = {"en": "English (24 Nov 2026)", "en-US": "English, United States (Nov 24, 2026)"}
@@ -89,5 +90,5 @@ def from_now(value: datetime) -> timedelta:
 
 def init_formatting(app: Flask) -> None:
     """Give templates these functions as filters."""
-    for function in (ago, minute, day, span, minutes, money, number, initials, due_state, from_now):
+    for function in (ago, minute, day, span, minutes, money, number, initials, due_state, from_now, device):
         app.add_template_filter(function)

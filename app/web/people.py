@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from flask_login import login_required
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.access import permissions
-from app.current import SignedIn, fingerprint_of, me, signed_in, site
+from app.current import SignedIn, me, signed_in, site
 from app.current import actor as current_actor
-from app.domain import activity
+from app.database import unit_of_work
+from app.domain import activity, sessions
 from app.domain.people import Department, User
+from app.domain.sessions import SessionKind, UserSession
 from app.extensions import db, login_manager
 
-__all__ = ["current_actor", "init_sign_in", "me", "permission_required", "signed_in", "site"]
+log = logging.getLogger(__name__)
+
+__all__ = ["current_actor", "init_sign_in", "lifetime", "me", "permission_required", "signed_in", "site"]
 
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
@@ -34,22 +42,44 @@ def init_sign_in(app: Flask) -> None:
     login_manager.user_loader(_load)
     app.before_request(_note_source)
     app.teardown_request(_forget_source)
+    app.teardown_request(_note_use)
 
 
-def _load(session_id: str) -> SignedIn | None:
-    """The active user that a session names, with one statement."""
-    user_id, _, fingerprint = session_id.partition(":")
-    if not user_id.isdecimal():
+def _load(cookie: str) -> SignedIn | None:
+    """The active user of the live session that a cookie names, with one statement."""
+    session_id, _, key = cookie.partition(":")
+    if not session_id.isdecimal() or len(session_id) > 18:
         return None
     query = (
-        sa.select(User, Department.name)
+        sa.select(User, Department.name, UserSession)
+        .join(UserSession, UserSession.user_id == User.id)
         .join(Department, User.department_id == Department.id, isouter=True)
-        .where(User.id == int(user_id), User.active)
+        .where(UserSession.id == int(session_id), UserSession.token_id == key)
+        .where(UserSession.kind == SessionKind.PAGE, sessions.live(), User.active)
     )
     row = db.session.execute(query).first()
-    if row is None or fingerprint_of(row[0].password_hash) != fingerprint:
+    if row is None:
         return None
-    return signed_in(row[0], row[1] or "")
+    if sessions.is_stale(row[2].last_seen_at):
+        g.page_session_in_use = row[2].id
+    return signed_in(row[0], row[2], row[1] or "")
+
+
+def lifetime() -> timedelta:
+    """How long a session of pages lives when nobody does anything."""
+    return cast(timedelta, current_app.permanent_session_lifetime)
+
+
+def _note_use(error: BaseException | None) -> None:
+    """At most once a minute, note that the session is in use. Nobody waits for it, and it may fail."""
+    session_id = g.pop("page_session_in_use", None)
+    if session_id is None:
+        return
+    try:
+        with Session(db.engine) as session, unit_of_work(session):
+            sessions.seen(session, session_id, lifetime())
+    except SQLAlchemyError:
+        log.warning("that a session is in use was not noted", exc_info=True)
 
 
 def _note_source() -> None:

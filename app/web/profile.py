@@ -1,4 +1,4 @@
-"""A person's own page: language, absences, password."""
+"""A person's own page: name and language, password, sign-ins, absences."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from datetime import date
 import sqlalchemy as sa
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required, login_user
+from flask_login import login_required
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
 from app.database import unit_of_work
-from app.domain import passwords, people
+from app.domain import accounts, passwords, people, sessions, sign_in
 from app.domain.people import Substitution, User
+from app.domain.sessions import EndReason, UserSession
 from app.errors import BusinessError, NotFound
 from app.extensions import db
+from app.web.auth import locked_message
 from app.web.formatting import LANGUAGES
-from app.web.people import current_actor, me, signed_in, site
+from app.web.people import current_actor, me, site
 
 pages = Blueprint("profile", __name__)
 
@@ -50,24 +52,45 @@ def save() -> ResponseReturnValue:
 @login_required
 def change_password() -> ResponseReturnValue:
     """Set a new password; all other sessions of the person end."""
-    current, new = request.form.get("current", ""), request.form.get("password", "")
-    problems = {}
-    if not passwords.matches(_me(db.session()).password_hash, current):
-        problems["current"] = "This is not your current password."
+    new = request.form.get("password", "")
     if new != request.form.get("again", ""):
-        problems["again"] = "The two new passwords differ."
-    if problems:
-        return _render(problems), 422
+        return _render({"again": "The two new passwords differ."}), 422
     try:
-        with unit_of_work(db.session()) as session:
-            user = _me(session)
-            people.set_password(session, user, passwords.hash_password(new), me().id)
-            person = signed_in(user, me().department_name)
+        password_hash = passwords.hash_password(new)
     except BusinessError as error:
-        return _render({error.field or "password": error.message}), 422
-    login_user(person)
+        return _render({"password": error.message}), 422
+    checked = sign_in.check(db.session(), me().email, request.form.get("current", ""))
+    with unit_of_work(db.session()) as session:
+        outcome = accounts.change_own_password(session, checked, password_hash, keep=me().session_id)
+    if outcome.user is None:
+        until = outcome.locked_until
+        message = locked_message(until) if until else accounts.wrong_current_password(outcome).message
+        return _render({"current": message}), 422
     flash("Your password is changed. You stay signed in here; everywhere else you are signed out.", "success")
     return redirect(url_for("profile.show"))
+
+
+@pages.post("/profile/sessions/<int:session_id>/end")
+@login_required
+def end_session(session_id: int) -> ResponseReturnValue:
+    """Sign out somewhere else."""
+    with unit_of_work(db.session()) as session:
+        row = session.get(UserSession, session_id)
+        if row is None or row.user_id != me().id or row.id == me().session_id:
+            raise NotFound("There is no such sign-in.")
+        sessions.end(session, row, EndReason.ENDED, me().id)
+    flash("You are signed out there.", "success")
+    return redirect(url_for("profile.show", _anchor="sessions"))
+
+
+@pages.post("/profile/sessions/end-others")
+@login_required
+def end_other_sessions() -> ResponseReturnValue:
+    """Sign out everywhere else."""
+    with unit_of_work(db.session()) as session:
+        sessions.end_all(session, me().id, EndReason.ENDED, me().id, keep=me().session_id)
+    flash("You are signed out everywhere else.", "success")
+    return redirect(url_for("profile.show", _anchor="sessions"))
 
 
 @pages.post("/profile/absences")
@@ -126,6 +149,7 @@ def _render(problems: dict[str, str] | None = None) -> str:
             (user.id, user.name) for user in people.eligible(session, me().role or "") if user.id != me().id
         ],
         today=today,
+        sessions=sessions.of_user(session, me().id),
     )
 
 

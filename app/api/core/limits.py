@@ -19,8 +19,13 @@ def init(app: Flask) -> None:
 
 
 def _wait_only_when_refused(response: Response) -> Response:
-    """The limiter tells everybody when to try again; only those who were refused have to."""
-    if response.status_code < 400:
+    """The limiter tells everybody when to try again; only those who were refused have to.
+
+    ``g.retry_after`` is when somebody who is locked out may, in seconds.
+    """
+    if (seconds := g.get("retry_after")) is not None:
+        response.headers["Retry-After"] = str(seconds)
+    elif response.status_code not in (429, 503):
         response.headers.pop("Retry-After", None)
     return response
 
