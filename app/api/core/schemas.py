@@ -98,7 +98,7 @@ _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+
 
 def _rfc_3339(value: object) -> object:
     """Only what RFC 3339 calls a date-time: pydantic alone would also take seconds since 1970."""
-    if isinstance(value, str) and not _RFC_3339.fullmatch(value):
+    if not (isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value))):
         raise ValueError("a time is written like 2026-03-02T08:00:00Z")
     return value
 
@@ -121,6 +121,7 @@ Quantity = Annotated[int, Field(ge=0, le=1_000_000_000)]
 # An RFC 3339 time with an offset; kept and answered in UTC.
 Instant = Annotated[
     AwareDatetime,
+    Field(strict=False),  # a strict one would take no text that a function has looked at
     BeforeValidator(_rfc_3339),
     AfterValidator(_in_utc),
     PlainSerializer(_text_of, return_type=str, when_used="json"),
