@@ -12,7 +12,7 @@ from app.domain.reports.model import Report
 from app.exports import csv, pdf, xlsx
 
 
-class Format(StrEnum):
+class FileFormat(StrEnum):
     """A kind of file."""
 
     XLSX = "xlsx"
@@ -31,9 +31,9 @@ class _Writer:
 
 
 _WRITERS = {
-    Format.XLSX: _Writer("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", xlsx.write),
-    Format.PDF: _Writer("application/pdf", pdf.write),
-    Format.CSV: _Writer("text/csv", csv.write),
+    FileFormat.XLSX: _Writer("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", xlsx.write),
+    FileFormat.PDF: _Writer("application/pdf", pdf.write),
+    FileFormat.CSV: _Writer("text/csv", csv.write),
 }
 
 
@@ -42,10 +42,10 @@ def write(report: Report, form: str, stream: BinaryIO) -> None:
 
     :raises ExportError: it has more rows than the format can hold
     """
-    _WRITERS[Format(form)].write(report, stream)
+    _WRITERS[FileFormat(form)].write(report, stream)
 
 
 def file_name(report: Report, form: str) -> str:
     """``downtime-2026-03-02.xlsx``: the report's name and the day on which it was made."""
     day = report.generated_at.astimezone(report.zone).date()
-    return f"{re.sub(r'[^a-z0-9-]+', '-', report.name)}-{day:%Y-%m-%d}.{Format(form)}"
+    return f"{re.sub(r'[^a-z0-9-]+', '-', report.name)}-{day:%Y-%m-%d}.{FileFormat(form)}"

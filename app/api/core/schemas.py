@@ -104,7 +104,8 @@ def _rfc_3339(value: object) -> object:
 
 
 def _in_utc(value: datetime) -> datetime:
-    if not 1900 <= value.year <= 9000:
+    # Asked twice: the ends of time cannot be converted, and what can may end up in another year.
+    if not 1900 <= value.year <= 9000 or not 1900 <= value.astimezone(UTC).year <= 9000:
         raise ValueError("a time lies between the years 1900 and 9000")
     return value.astimezone(UTC)
 
