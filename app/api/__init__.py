@@ -8,25 +8,45 @@ from flask_cors import CORS
 from app.api import (
     activity_logs,
     analytics,
+    attachments,
     departments,
+    failure_codes,
+    inventory,
+    machine_history,
+    machine_parts,
+    machines,
     maintenance_requests,
+    maintenance_types,
     maintenance_work,
     notifications,
+    preventive,
     reports,
+    spare_parts,
     spare_parts_requests,
+    stock_locations,
 )
 from app.api.core import authentication, documentation, limits
 from app.api.core.dispatch import view_of
-from app.api.core.endpoints import Endpoint, Resource
+from app.api.core.endpoints import Endpoint, Resource, WholeNumber
 from app.api.core.problems import problem_of
 from app.extensions import csrf
 
 # As the documentation lists them.
 RESOURCES: tuple[Resource, ...] = (
     departments.resource,
+    machines.resource,
+    machine_history.resource,
+    machine_parts.resource,
+    failure_codes.resource,
+    maintenance_types.resource,
+    spare_parts.resource,
+    stock_locations.resource,
     maintenance_requests.resource,
     maintenance_work.resource,
     spare_parts_requests.resource,
+    inventory.resource,
+    preventive.resource,
+    attachments.resource,
     notifications.resource,
     activity_logs.resource,
     analytics.resource,
@@ -48,6 +68,7 @@ def init_api(app: Flask) -> None:
     limits.init(app)
     _allow_other_origins(app)
     documentation.init(app, RESOURCES)
+    app.url_map.converters["whole"] = WholeNumber
     views = {endpoint.name: view_of(endpoint) for endpoint in endpoints()}
     for name, prefix in zip((f"api_{VERSION}", "api"), PREFIXES, strict=True):
         blueprint = Blueprint(name, __name__, url_prefix=prefix)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
-import qrcode
 import sqlalchemy as sa
-from flask import Blueprint, Response, current_app, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request
 from flask_login import login_required
-from qrcode.image.svg import SvgPathImage
 
+from app import machine_labels
 from app.domain import attachments
 from app.domain.entities import EntityType
 from app.domain.machines import Criticality, Machine, MachineStatus
@@ -70,17 +67,14 @@ def show(machine_id: int) -> str:
 @login_required
 def qr_svg(machine_id: int) -> Response:
     """The machine's code as a drawing, for print at any size."""
-    image = qrcode.make(_address(_get(machine_id)), image_factory=SvgPathImage, border=2, error_correction=2)
-    return Response(image.to_string(), mimetype="image/svg+xml")
+    return Response(machine_labels.svg(_get(machine_id)), mimetype="image/svg+xml")
 
 
 @pages.get("/machines/<int:machine_id>/qr.png")
 @login_required
 def qr_png(machine_id: int) -> Response:
     """The machine's code as a picture."""
-    out = BytesIO()
-    qrcode.make(_address(_get(machine_id)), border=2, box_size=12, error_correction=2).save(out)
-    return Response(out.getvalue(), mimetype="image/png")
+    return Response(machine_labels.png(_get(machine_id)), mimetype="image/png")
 
 
 @pages.get("/machines/<int:machine_id>/label")
@@ -88,7 +82,7 @@ def qr_png(machine_id: int) -> Response:
 def label(machine_id: int) -> str:
     """The label to print and stick on the machine."""
     machine = _get(machine_id)
-    return render_template("machines/label.html", machine=machine, address=_address(machine))
+    return render_template("machines/label.html", machine=machine, address=machine_labels.address(machine))
 
 
 def _get(machine_id: int) -> Machine:
@@ -96,9 +90,3 @@ def _get(machine_id: int) -> Machine:
     if machine is None:
         raise NotFound("There is no such machine.")
     return machine
-
-
-def _address(machine: Machine) -> str:
-    """What the label says to a phone: the whole address of the machine's page."""
-    base: str = current_app.config["MILLWRIGHT_BASE_URL"]
-    return base + url_for("scan.landing", qr_code=machine.qr_code)

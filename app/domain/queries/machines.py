@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -41,6 +42,7 @@ def list_machines(
     *,
     department_id: int | None = None,
     status: str | None = None,
+    statuses: Collection[str] = (),
     criticality: str | None = None,
     q: str = "",
     sort: str = "name",
@@ -51,6 +53,8 @@ def list_machines(
     query = sa.select(Machine).options(joinedload(Machine.department))
     if sort.removeprefix("-") == "department":
         query = query.join(Machine.department)
+    if statuses:
+        query = query.where(Machine.status.in_(list(statuses)))
     query = equal(
         query,
         (Machine.department_id, department_id),
@@ -91,10 +95,11 @@ def list_fitted(
 
 
 def by_qr_code(session: Session, qr_code: str) -> Machine | None:
-    """The machine with this label, with its department and parts list."""
+    """The machine with this label, typed in upper or lower case, with its department and parts list."""
+    code = qr_code.strip()
     query = (
         sa.select(Machine)
-        .where(Machine.qr_code == qr_code.strip())
+        .where(Machine.qr_code.in_([code, code.upper()]))
         .options(
             joinedload(Machine.department),
             selectinload(Machine.spare_parts).joinedload(MachineSparePart.part),
