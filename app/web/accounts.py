@@ -41,15 +41,11 @@ def forgot() -> str:
 def ask() -> ResponseReturnValue:
     """Have a link sent. The answer is the same for every address."""
     email = request.form.get("email", "").strip()
-    mailer = _mailer()
     if not email:
-        problems = {"email": "Enter your e-mail address."}
-        return render_template(
-            "auth/forgot.html", problems=problems, mail=mailer is not None, sent=False
-        ), 422
+        return _forgot_page(problems={"email": "Enter your e-mail address."}), 422
     with unit_of_work(db.session()) as work:
-        password_links.queue(work, mailer, email, reset_address(""))
-    return render_template("auth/forgot.html", problems={}, mail=mailer is not None, sent=True, email=email)
+        password_links.queue(work, _mailer(), email, reset_address(""))
+    return _forgot_page(sent_to=email)
 
 
 @pages.get("/reset/<token>")
@@ -93,9 +89,17 @@ def join() -> ResponseReturnValue:
     """Add oneself."""
     accounts.refuse_unless_open(db.session())
     new = request.form.get("password", "")
+    missing = {
+        "name": "Enter your name.",
+        "email": "Enter your e-mail address.",
+        "password": "Choose a password.",
+    }
+    problems = {name: words for name, words in missing.items() if not request.form.get(name, "").strip()}
+    if new != request.form.get("again", ""):
+        problems["again"] = DIFFERENT
+    if problems:
+        return render_template("auth/register.html", problems=problems), 422
     try:
-        if new != request.form.get("again", ""):
-            raise BusinessError("DIFFERENT", DIFFERENT, field="again")
         password_hash = passwords.hash_password(new)
         with unit_of_work(db.session()) as work:
             accounts.register(

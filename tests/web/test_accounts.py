@@ -161,6 +161,7 @@ def test_asking_for_a_link_looks_the_same_for_every_address(application: Flask, 
         assert answer.status_code == 200
         texts.append(answer.text.replace(email, ""))
     assert texts[0] == texts[1]
+    assert "a link is on its way" in texts[0]
     factory.session.rollback()
     jobs = factory.session.scalars(sa.select(Job).where(Job.kind == "password_link")).all()
     assert [job.payload["email"] for job in jobs] == [factory.technician.email, "nobody@factory.example"]
@@ -259,7 +260,9 @@ def test_people_register_only_where_that_is_allowed(application: Flask, factory:
         ({"again": "something else"}, "The two passwords differ."),
         ({"password": "short", "again": "short"}, "at least 8 characters"),
         ({"email": "nonsense"}, "is not an e-mail address"),
-        ({"name": " "}, "Give a name."),
+        ({"name": " "}, "Enter your name."),
+        ({"name": "x" * 256}, "256 characters"),
+        ({"email": ""}, "Enter your e-mail address."),
     ],
 )
 def test_a_registration_that_makes_no_sense_is_refused_where_it_does_not(
