@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
 
 StoreUploads = Callable[[str, list[Any]], list[int]]
+TakeFiles = Callable[[str, list[int]], None]
 
 
 class AlreadyDone(Conflict):
@@ -348,12 +349,15 @@ def submit(
     *,
     outcome: str | None = None,
     store_uploads: StoreUploads | None = None,
+    take_files: TakeFiles | None = None,
     **submission: Any,
 ) -> Completion:
     """Complete a task with its submitted form (``formdata`` and ``files``, or ``json``).
 
     The form is validated under the instance's lock, by the facts of that moment. ``store_uploads``
-    keeps the files of a field and answers their ids, which become the field's value.
+    keeps the files of a field and answers their ids, which become the field's value. ``take_files``
+    checks the files that a field names by their ids and refuses those that are not the actor's to
+    attach; without it no file can be named.
 
     Raises :class:`InvalidSubmission`, AlreadyDone, :class:`NotYours`, Conflict, and
     :class:`BusinessError` from whatever the steps that follow refuse. Nothing has changed then.
@@ -366,6 +370,10 @@ def submit(
     if validates and not form.validate():
         raise InvalidSubmission(form)
     values = form.values()
+    for path, ids in form.given_files.items():
+        if take_files is None:
+            raise BusinessError("UNKNOWN_FILE", "Files cannot be named here.", field=path)
+        take_files(path, ids)
     if store_uploads is not None:
         for path, files in form.uploads.items():
             put(values, path, store_uploads(path, files))

@@ -36,7 +36,10 @@ def problems(
     feel: Feel,
     zone: ZoneInfo,
 ) -> list[str]:
-    """All that is wrong with an answer that could be read. ``value`` evaluates an expression."""
+    """All that is wrong with an answer that could be read. ``value`` evaluates an expression.
+
+    ``files`` are new ones, or the ids by which a program names them.
+    """
     missing = answer is None or answer is False or answer in ("", [])
     try:
         if missing and not files:
@@ -130,6 +133,8 @@ def _files(component: Component, label: str, files: list[Any]) -> Iterator[str]:
     if len(files) > most:
         yield f"{wording.start(label)}: add at most {most} {'file' if most == 1 else 'files'}."
     for file in files:
+        if isinstance(file, int):
+            continue  # a file that was uploaded before: only whoever looks it up knows what it is
         if component.accept and not _accepted(component.accept, file):
             kinds = ", ".join(component.accept)
             yield f"{wording.start(label)}: “{file.filename[:100]}” is not one of {kinds}."

@@ -221,20 +221,24 @@ class DateAnswer(Answer):
 class FilesAnswer(Answer):
     """Uploaded files. Its value are the ids of those that were attached before; they stay.
 
-    New ones have no ids until they are stored. Where only one file is asked for, a new one replaces it.
+    New ones have no ids until they are stored; ``given`` are the ids by which a program names files
+    that it uploaded before. Where only one file is asked for, a new one replaces it.
     """
 
     files: list[Any]
+    given: list[int]
 
     def process_data(self, value: Any) -> None:
         ids = value if isinstance(value, list) else []
         self.data = [item for item in ids if isinstance(item, int) and not isinstance(item, bool)]
-        self.files = []
+        self.files, self.given = [], []
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         self.files = [file for file in valuelist if getattr(file, "filename", None)]
-        if self.files and not self.component.multiple:
+        self.given = [item for item in valuelist if isinstance(item, int) and item not in self.data]
+        if (self.files or self.given) and not self.component.multiple:
             self.data = []
+        self.data = [*self.data, *self.given]
 
     def text(self) -> str:
         return ""
@@ -242,7 +246,7 @@ class FilesAnswer(Answer):
     @property
     def attached(self) -> str:
         """How many files are attached already, such as “2 files”; empty if none."""
-        count = len(self.data)
+        count = len(self.data) - len(self.given)
         return f"{count} {'file' if count == 1 else 'files'}" if count else ""
 
 

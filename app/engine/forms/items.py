@@ -191,6 +191,11 @@ class Item:
         return self.field.files if isinstance(self.field, FilesAnswer) else []
 
     @property
+    def given_files(self) -> list[int]:
+        """The ids of files that a program named and that are not attached yet."""
+        return self.field.given if isinstance(self.field, FilesAnswer) else []
+
+    @property
     def attached(self) -> str:
         """How many files are attached already, such as “2 files”."""
         return self.field.attached if isinstance(self.field, FilesAnswer) else ""

@@ -17,6 +17,9 @@ from app.engine.forms.schema import ROWS_LIMIT, SEVERAL, Component
 # Under this name below a list's the page carries the marks of the known rows that it shows.
 SEEN = "_shown"
 SCALAR = str | int | float
+# How many files a program may name for one field, those that are attached already included.
+FILES_LIMIT = 100
+LARGEST_ID = 2**31 - 1
 
 
 class MultiDict(Protocol):
@@ -98,7 +101,7 @@ class JsonSubmission:
             return None
         value = paths.get(self.values, component.path)
         if component.type == "filepicker":
-            return self._no_files(value)
+            return _file_ids(value)
         if value is None:
             return []
         if component.type in SEVERAL:
@@ -119,13 +122,6 @@ class JsonSubmission:
 
     def name(self, component: Component) -> str:
         return component.key
-
-    @staticmethod
-    def _no_files(value: Any) -> list[Any]:
-        """Files come by pages only; null or an empty list says that there are no new ones."""
-        if value not in (None, []):
-            raise ValidationError("json-file")
-        return []
 
     def rows(self, component: Component, known: KnownRows) -> Matching | None:
         if not paths.has(self.values, component.path):
@@ -153,6 +149,18 @@ class JsonSubmission:
         """The paths, in this scope, that no component has."""
         known = {component.path for component in components}
         return [".".join(path) for path in _unknown(self.values, (), known)][:50]
+
+
+def _file_ids(value: Any) -> list[Any]:
+    """The ids of files that were uploaded before; null or an empty list says that there are no new ones."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or len(value) > FILES_LIMIT:
+        raise ValidationError("json-file")
+    for item in value:
+        if isinstance(item, bool) or not isinstance(item, int) or not 0 < item <= LARGEST_ID:
+            raise ValidationError("json-file")
+    return list(dict.fromkeys(value))
 
 
 def _choice(value: Any) -> str:

@@ -63,7 +63,8 @@ class TaskForm:
         """The answers as JSON: visible fields that may be written, and computed ones.
 
         Rows also hold their read-only fields, from what the process knows. Files are the ids of those
-        attached before; :attr:`uploads` has the new ones, and :func:`app.engine.forms.put` adds theirs.
+        attached before and of those in :attr:`given_files`, which nobody has checked yet; :attr:`uploads`
+        has the new ones, and :func:`app.engine.forms.put` adds theirs.
         """
         return self.scope.values()
 
@@ -76,6 +77,14 @@ class TaskForm:
     def uploads(self) -> dict[str, list[Any]]:
         """The files sent, by the path of their field; fields without files are left out."""
         return {item.path: item.files for item in self._open_items() if item.files}
+
+    @property
+    def given_files(self) -> dict[str, list[int]]:
+        """The ids of files that a program named, by the path of their field.
+
+        Whether there are such files, and whether they are this person's to attach, is for the caller to see.
+        """
+        return {item.path: item.given_files for item in self._open_items() if item.given_files}
 
     def _open_items(self) -> list[Item]:
         """The items that may be answered: not hidden, nor in something hidden, nor read-only."""
@@ -110,7 +119,7 @@ class TaskForm:
             component,
             item.label,
             item.field.data,
-            item.files,
+            [*item.files, *item.given_files],
             lambda formula: evaluator.value(formula, item.scope.environment),
             evaluator.feel,
             self.scope.setting.zone,

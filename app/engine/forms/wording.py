@@ -60,7 +60,7 @@ def unreadable(component: Component, label: str, code: str) -> str:
         "json-bool": f"{said} must be true or false.",
         "json-list": f"{said} must be a list.",
         "json-rows": f"{said} must be a list of objects.",
-        "json-file": f"{said} is for files, which cannot be sent as JSON.",
+        "json-file": f"{said} must be a list of the ids of uploaded files.",
         "rows-beyond": f"{said}: a form can have at most {FORM_ROWS_LIMIT:,} rows in all.",
         "rows-changed": f"{said}: the list has changed meanwhile. Check it again.",
         "rows-fixed": f"{said}: rows cannot be added here.",

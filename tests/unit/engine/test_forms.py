@@ -910,6 +910,66 @@ def test_programs_cannot_take_files_away(given: dict[str, Any]) -> None:
     assert form.values() == {"photos": [4]}
 
 
+def test_programs_name_files_that_were_uploaded_before() -> None:
+    photos = field("filepicker", "photos", "Photos", multiple=True, validate={"required": True})
+    form = form_of(photos, json={"photos": [9, 7, 9]}, data={"photos": [4, 7]})
+    assert form.validate(), form.errors
+    assert form.values() == {"photos": [4, 7, 9]}
+    assert (form.given_files, form.uploads) == ({"photos": [9]}, {})
+    assert form.items[0].attached == "2 files"
+
+
+def test_one_named_file_replaces_the_one_there_was() -> None:
+    photo = field("filepicker", "photo", "Photo", accept="image/*")
+    form = form_of(photo, data={"photo": [4]}, json={"photo": [9]})
+    assert (form.validate(), form.values(), form.given_files) == (True, {"photo": [9]}, {"photo": [9]})
+    again = form_of(photo, data={"photo": [4]}, json={"photo": [4]})
+    assert (again.validate(), again.values(), again.given_files) == (True, {"photo": [4]}, {})
+    two = form_of(photo, json={"photo": [8, 9]})
+    assert not two.validate()
+    assert two.errors == {"photo": ["Photo: add at most 1 file."]}
+
+
+def test_named_files_of_rows_are_told_by_row() -> None:
+    rows = {"type": "dynamiclist", "id": "items", "path": "items", "components": [
+        field("filepicker", "photos", "Photos", multiple=True)]}  # fmt: skip
+    form = form_of(rows, json={"items": [{"photos": []}, {"photos": [3, 5]}]})
+    assert form.validate(), form.errors
+    assert form.given_files == {"items.1.photos": [3, 5]}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        3,
+        "3",
+        {"id": 3},
+        ["3"],
+        [0],
+        [-1],
+        [True],
+        [1.0],
+        [None],
+        [[1]],
+        [2**31],
+        [10**400],
+        list(range(1, 102)),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_what_is_no_id_of_a_file_is_refused_at_the_field(given: Any) -> None:
+    form = form_of(field("filepicker", "photos", "Photos", multiple=True), json={"photos": given})
+    assert not form.validate()
+    assert form.errors == {"photos": ["Photos must be a list of the ids of uploaded files."]}
+    assert form.given_files == {}
+
+
+@pytest.mark.parametrize("setting", [{"conditional": {"hide": "=true"}}, {"readonly": True}])
+def test_files_named_for_a_hidden_or_read_only_field_are_dropped(setting: dict[str, Any]) -> None:
+    form = form_of(field("filepicker", "photo", **setting), json={"photo": [3]})
+    assert (form.given_files, form.values()) == ({}, {})
+
+
 @pytest.mark.parametrize("known", ["x", 3, {"a": 1}, ["x", True, None, 4.5]])
 def test_what_is_no_id_is_no_file(known: Any) -> None:
     form = form_of(field("filepicker", "photos", "Photos"), data={"photos": known}, formdata=page())

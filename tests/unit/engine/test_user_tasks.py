@@ -386,6 +386,35 @@ def test_a_comment_says_something_and_not_too_much(desk: Desk, body: str, code: 
     assert refused.value.code == code
 
 
+# -- files by their ids ----------------------------------------------------------------------------
+
+PHOTOS = b'{"type": "default", "components": [{"type": "filepicker", "key": "photos", "multiple": true}]}'
+
+
+def test_files_are_named_only_where_somebody_checks_them(desk: Desk) -> None:
+    desk.deploy(asking(form="ask"), form_ask=PHOTOS)
+    instance = desk.start()
+    task, taken = desk.task("ask"), []
+
+    def submit(take_files: Any) -> None:
+        with desk.acting() as session:
+            user_tasks.submit(
+                desk.engine, session, task.id, ANN, take_files=take_files, json={"photos": [5, 6]}
+            )
+
+    def refuse(path: str, ids: list[int]) -> None:
+        raise BusinessError("UNKNOWN_FILE", "There is no file 6.", field=path)
+
+    for check in (None, refuse):
+        with pytest.raises(BusinessError) as refused:
+            submit(check)
+        assert (refused.value.code, refused.value.field) == ("UNKNOWN_FILE", "photos")
+        assert desk.open() == ["ask"]
+    submit(lambda path, ids: taken.append((path, ids)))
+    assert taken == [("photos", [5, 6])]
+    assert desk.variables(instance)["photos"] == [5, 6]
+
+
 # -- by verb ---------------------------------------------------------------------------------------
 
 
