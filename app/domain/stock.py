@@ -20,7 +20,6 @@ from app.domain.parts import PartStock, SparePart, StockLocation, lock_parts
 from app.domain.people import Role, User
 from app.errors import BusinessError
 
-
 MOST_STOCK = 2_000_000_000  # of one part: what a column holds
 
 

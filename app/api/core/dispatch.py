@@ -20,6 +20,8 @@ from app.api.core.problems import ApiError
 from app.database import unit_of_work
 from app.domain import sessions
 from app.errors import MillwrightError
+from app.extensions import talisman
+from app.security import FILE_POLICY
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,8 @@ def view_of(endpoint: Endpoint) -> Callable[..., Response]:
         return response
 
     view.__name__ = endpoint.name
-    return view
+    # A file is saved or shown, never run.
+    return talisman(content_security_policy=FILE_POLICY)(view) if endpoint.gives_file else view
 
 
 def _answer(endpoint: Endpoint, path: dict[str, str]) -> Response:

@@ -59,8 +59,8 @@ def list_tasks(
     """Preventive tasks that fit all filters given, with machine, technician and parts.
 
     ``metered`` asks for meter tasks or calendar tasks only; ``overdue`` for active ones that were due before
-    today; ``in_service`` leaves out machines that are out of use. ``q`` is looked for in title, description, machine name and QR code; ``sort`` is a name of
-    :data:`TASK_SORTS`.
+    today; ``in_service`` leaves out machines that are out of use. ``q`` is looked for in title,
+    description, machine name and QR code; ``sort`` is a name of :data:`TASK_SORTS`.
     """
     query = sa.select(PreventiveTask).join(PreventiveTask.machine).options(*_ROW)
     query = equal(
