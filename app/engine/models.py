@@ -75,6 +75,9 @@ class ProcessInstance(Base):
         sa.Index("ix_process_instances_due", "state", "next_due_at"),
         sa.Index("ix_process_instances_subject", "subject_type", "subject_id"),
         sa.Index("ix_process_instances_business_key", "business_key"),
+        sa.Index("ix_process_instances_deployment", "deployment_id", "state"),
+        sa.Index("ix_process_instances_started", "started_at", "id"),
+        sa.Index("ix_process_instances_starter", "started_by", "started_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -116,6 +119,9 @@ class UserTask(Base):
         sa.Index("ix_user_tasks_urgency", "state", "urgency", "id"),
         sa.Index("ix_user_tasks_subject", "subject_type", "subject_id", "state"),
         sa.Index("ix_user_tasks_instance", "instance_id", "state"),
+        sa.Index("ix_user_tasks_element", "element_id", "state"),
+        sa.Index("ix_user_tasks_machine", "machine_id"),
+        sa.Index("ix_user_tasks_department", "department_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -256,7 +262,10 @@ class Job(Base):
     """Something to do in a transaction of its own: a message, a timer, a retry, an e-mail."""
 
     __tablename__ = "jobs"
-    __table_args__ = (sa.Index("ix_jobs_due", "state", "run_at", "id"),)
+    __table_args__ = (
+        sa.Index("ix_jobs_due", "state", "run_at", "id"),
+        sa.Index("ix_jobs_instance", "instance_id", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(sa.String(60))
