@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.engine.actors import Actor
+from app.engine.outline import ProcessOutline
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,18 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusContext:
-    """A change of the subject's status that the diagram asks for."""
+class SubjectContext:
+    """Something that happens to a subject while its process runs."""
 
     session: Session
     actor: Actor
     subject_id: int
     now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatusContext(SubjectContext):
+    """A change of the subject's status that the diagram asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +62,12 @@ class Fact:
     """A name that expressions may use, looked up when they do, so that it is never stale.
 
     ``fields`` maps the fact's own names to FEEL types; a nested fact or list of facts is a
-    mapping, or a list with one mapping. The checks and the Studio's completion read it.
+    mapping, or a list with one mapping; None where nobody knows them. The checks and the Studio's
+    completion read it.
     """
 
     description: str
-    fields: Mapping[str, Any] | list[Any]
+    fields: Mapping[str, Any] | list[Any] | None
     load: Callable[[Session, int], Any]
 
 
@@ -70,7 +77,9 @@ class ProcessBinding:
 
     ``create_subject`` makes the record an instance is about, or finds the one that a starting
     message names; ``set_status`` follows the diagram's ``millwright:status``; ``describe``
-    summarises the subject for inboxes.
+    summarises the subject for inboxes. With ``free_statuses`` the diagram may set any code as status,
+    and ``statuses`` are those it does set. ``keep_answers`` is told what people answered in user tasks,
+    and ``ended`` how the instance ended: completed or cancelled.
     """
 
     key: str
@@ -80,6 +89,9 @@ class ProcessBinding:
     create_subject: Callable[[StartContext], Subject]
     set_status: Callable[[StatusContext, str], None]
     describe: Callable[[Session, int], SubjectSummary]
+    free_statuses: bool = False
+    keep_answers: Callable[[SubjectContext, Mapping[str, Any]], None] | None = None
+    ended: Callable[[SubjectContext, str], None] | None = None
 
 
 Options = Callable[[Session], list[dict[str, Any]]]
@@ -92,9 +104,14 @@ class Bindings:
     ``roles`` maps role codes to names; ``eligible`` lists id and name of the people who hold a role
     (in a department, if one is given), which is whom a task can be delegated to.
     ``time_zone`` is the site's, by its IANA name: the one that forms ask for times in.
+
+    ``fallback`` binds a process that ``processes`` does not have, by its outline; without it, such a
+    process cannot be deployed. ``reserved_keys`` cannot be keys of such processes.
     """
 
     processes: dict[str, ProcessBinding] = field(default_factory=dict)
+    fallback: Callable[[ProcessOutline], ProcessBinding] | None = None
+    reserved_keys: frozenset[str] = frozenset()
     options: dict[str, Options] = field(default_factory=dict)
     common_facts: dict[str, Fact] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)

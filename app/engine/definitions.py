@@ -18,6 +18,7 @@ from app.engine.decisions import DecisionModel, DmnError, parse_dmn
 from app.engine.diagram import Diagram, Element
 from app.engine.forms import FormSchema, FormSchemaError, load_schema
 from app.engine.models import Deployment
+from app.engine.outline import ProcessOutline, outline
 from app.engine.specs import DefinitionError
 from app.engine.xml import XmlError
 from app.engine.xml import parse as parse_xml
@@ -52,6 +53,11 @@ class Definition:
         for form in self.forms.values():
             found.update(field.variable for field in form.fields)
         return frozenset(found - {""})
+
+    @cached_property
+    def outline(self) -> ProcessOutline:
+        """What the files say about the records of the process."""
+        return outline(self.diagram, self.forms)
 
     def element(self, element_id: str) -> Element:
         return self.diagram.elements[element_id]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.engine.actors import Actor
 from app.engine.definitions import UNCOMMITTED, Definition, compile_files, digest
 from app.engine.models import Deployment, DeploymentFile
+from app.engine.specs import DefinitionError
 from app.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def deploy(
     :class:`NotFound` for a process that is tied to no records. Running instances keep their version.
     """
     compiled = compile_files(files)
-    engine.binding(compiled.key)
+    engine.binding(compiled.key, compiled.outline)
+    if problem := engine.key_problem(compiled.key):
+        raise DefinitionError(problem)
     for _ in range(ATTEMPTS):
         newest = latest(session, compiled.key)
         if newest is not None and newest.digest == digest(files):

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.engine import incidents, jobs, messages, projection, state
 from app.engine.actors import Actor
-from app.engine.bindings import StatusContext
+from app.engine.bindings import ProcessBinding, StatusContext, SubjectContext
 from app.engine.core import Facts, ProcessEngine
 from app.engine.definitions import Definition
 from app.engine.diagram import Element
@@ -76,7 +76,7 @@ class Execution:
         self.acted_for = acted_for
         self.refuses = refuses
         self.journal = Journal(instance, actor)
-        self.facts = Facts(engine, session, instance)
+        self.facts = Facts(engine, session, instance, definition)
         self.variables: dict[str, Any] = {}
         self.open_tasks: list[UserTask] = []
         self.retrying: Incident | None = None
@@ -185,6 +185,7 @@ class Execution:
         self.instance.state = InstanceState.COMPLETED
         self.instance.ended_at = clock.now()
         self.instance.next_due_at = None
+        self.end_subject(InstanceState.COMPLETED)
         self.journal.add(HistoryKind.COMPLETED)
 
     def trees(self) -> Iterable[Any]:
@@ -282,11 +283,26 @@ class Execution:
 
     def set_status(self, status: str) -> None:
         """Set the subject's status, as the diagram asks."""
-        binding = self.engine.binding(self.instance.key)
-        binding.set_status(
+        self.binding.set_status(
             StatusContext(self.session, self.actor, self.instance.subject_id, clock.now()), status
         )
         self.facts.forget()
+
+    @property
+    def binding(self) -> ProcessBinding:
+        """What ties the process to its subject."""
+        return self.engine.binding(self.instance.key, self.definition.outline)
+
+    def keep_answers(self, values: Mapping[str, Any]) -> None:
+        """Tell the subject what somebody answered in a user task."""
+        if keep := self.binding.keep_answers:
+            keep(SubjectContext(self.session, self.actor, self.instance.subject_id, clock.now()), values)
+            self.facts.forget()
+
+    def end_subject(self, how: InstanceState) -> None:
+        """Tell the subject how its instance ended."""
+        if ended := self.binding.ended:
+            ended(SubjectContext(self.session, self.actor, self.instance.subject_id, clock.now()), how)
 
     def flows_out_of(self, task: Task) -> list[str]:
         """The sequence flows that a finished task's token went along."""

@@ -85,14 +85,15 @@ def _start(
     *,
     message: str | None,
 ) -> ProcessInstance:
-    subject = engine.binding(deployment.key).create_subject(
+    binding = engine.binding(deployment.key, engine.definition(session, deployment.id).outline)
+    subject = binding.create_subject(
         StartContext(session=session, actor=actor, values=values, now=clock.now())
     )
     instance = ProcessInstance(
         key=deployment.key,
         deployment_id=deployment.id,
         business_key=subject.business_key,
-        subject_type=engine.binding(deployment.key).subject_type,
+        subject_type=binding.subject_type,
         subject_id=subject.id,
         state=InstanceState.RUNNING,
         started_by=actor.user_id,

@@ -74,6 +74,7 @@ def cancel(
         row.state, row.completed_at = TaskState.CANCELLED, now
     instance.state, instance.ended_at, instance.next_due_at = InstanceState.CANCELLED, now, None
     instance.end_reason = reason
+    execution.end_subject(InstanceState.CANCELLED)
     incidents.settle(execution)
     instance.engine_state = state.dump(execution.workflow, execution.variables)
     instance.revision += 1
@@ -166,7 +167,8 @@ def set_variables(
     if not changes:
         raise BusinessError("NOTHING_TO_CHANGE", "Name at least one variable.", field="variables")
     instance = open_instance(session, instance_id)
-    facts = {"actor", *engine.facts(instance.key)}
+    outline = engine.definition(session, instance.deployment_id).outline
+    facts = {"actor", *engine.facts(instance.key, outline)}
     for name, value in changes.items():
         _check_name(name, facts)
         _check_value(name, value)

@@ -70,9 +70,7 @@ def project(execution: Execution) -> list[UserTask]:
             execution.journal.add(HistoryKind.CANCELLED, element, {"task": row.id})
     entered = [task for task in ready.values() if execution.enter_user_task(task)]
     if entered:
-        summary = execution.engine.binding(execution.instance.key).describe(
-            execution.session, execution.instance.subject_id
-        )
+        summary = execution.binding.describe(execution.session, execution.instance.subject_id)
         for task in entered:
             still_open.append(_row(execution, task, summary))
         execution.session.flush()

@@ -438,6 +438,7 @@ def _complete(
     task.completed_by, task.completed_by_name = actor.user_id, actor.name
     if task.assignee_id is None:
         task.assignee_id, task.assignee_name = actor.user_id, actor.name
+    execution.keep_answers(values)
     if element.outputs:
         own = {"completedBy": actor.user_id, "outcome": outcome}
         execution.variables |= execution.mapped(element.outputs, {**values, **own})

@@ -17,6 +17,8 @@ from app.engine.core import ProcessEngine
 from app.engine.decisions import DecisionModel
 from app.engine.diagram import Diagram, Element, Flow
 from app.engine.forms import FormSchema
+from app.engine.outline import ProcessOutline, outline
+from app.errors import NotFound
 
 
 @dataclass
@@ -120,10 +122,22 @@ class Checked:
                 found[decision_id] = (each, decision_id)
         return found
 
-    @property
+    @cached_property
+    def outline(self) -> ProcessOutline | None:
+        """What the files say about the records of the process; None without a diagram."""
+        if self.drawn is None:
+            return None
+        return outline(self.drawn.diagram, {name: form.schema for name, form in self.forms.items()})
+
+    @cached_property
     def binding(self) -> ProcessBinding | None:
-        key = self.drawn.diagram.key if self.drawn else ""
-        return self.engine.bindings.processes.get(key)
+        """What ties the process to records; None where nothing does, or where it has no usable key."""
+        if self.outline is None or self.engine.key_problem(self.outline.key):
+            return None
+        try:
+            return self.engine.binding(self.outline.key, self.outline)
+        except NotFound:
+            return None
 
     @cached_property
     def facts(self) -> dict[str, Fact]:

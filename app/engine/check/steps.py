@@ -13,6 +13,7 @@ from app.engine.services import ServiceTask
 
 TEXT = re.compile(r'"([^"\\]*)"')
 VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+STATUS = re.compile(r"[A-Z][A-Z0-9_]{0,19}")
 
 
 def service_tasks(checked: Checked) -> Iterator[Problem]:
@@ -129,7 +130,12 @@ def statuses(checked: Checked) -> Iterator[Problem]:
     """Statuses are those of the record that the process is about."""
     binding = checked.binding
     for drawn, element in checked.elements if binding else ():
-        if binding and element.status and element.status not in binding.statuses:
+        if binding and binding.free_statuses:
+            if element.status and not STATUS.fullmatch(element.status):
+                message = f"“{element.label}” sets the status “{element.status}”, which is no code."
+                hint = "Use at most 20 upper-case letters, digits and “_”, such as IN_PROGRESS."
+                yield error(drawn.at(element), "bad-status", message, hint)
+        elif binding and element.status and element.status not in binding.statuses:
             known = [str(status) for status in binding.statuses]
             message = f"“{element.label}” sets the status {element.status}, which there is not."
             yield error(

@@ -36,7 +36,10 @@ def process(checked: Checked) -> Iterator[Problem]:
         yield error(drawn.at_process, "id-missing", "The process has no id.", "Give it one: it is its key.")
         return
     binding = checked.binding
-    if binding is None:
+    if checked.engine.bindings.fallback is not None and (wrong := checked.engine.key_problem(diagram.key)):
+        hint = "Change the id of the process: it is its key."
+        yield error(drawn.at_process, "bad-key", wrong, hint)
+    elif binding is None:
         known = sorted(checked.engine.bindings.processes)
         message = f"The process {diagram.key} is not tied to any records."
         hint = similar(diagram.key, known) or f"Use one of these ids for the process: {listed(known)}."
