@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from app.api import named_files
 from app.api.core import calls
 from app.api.core.problems import ApiError, NoOpenTask
-from app.domain import attachments
-from app.domain.attachments import Attachment
 from app.engine import instances, messages, user_tasks
 from app.engine.models import ProcessInstance, UserTask
 from app.engine.user_tasks import Completion, InvalidSubmission, NotYours
@@ -50,7 +49,13 @@ def act(
     sent = {(names or {}).get(name, name): value for name, value in values.items()}
     with _named_as_sent(names or {}):
         completion = user_tasks.submit(
-            engine, session, match.task.id, actor, outcome=match.outcome, json=sent
+            engine,
+            session,
+            match.task.id,
+            actor,
+            outcome=match.outcome,
+            take_files=named_files.checker(subject_type, subject_id),
+            json=sent,
         )
     keep_files(completion.task.subject_type, completion.task.subject_id, photos)
     return completion
@@ -66,6 +71,8 @@ def start(key: str, values: Mapping[str, Any], *, photos: Iterable[int] = ()) ->
     form = user_tasks.start_form(engine, session, key, actor, json=dict(values))
     if not form.validate():
         raise InvalidSubmission(form)
+    for path, ids in form.given_files.items():
+        named_files.checker()(path, ids)
     instance = instances.start(engine, session, key, actor, form.values())
     keep_files(instance.subject_type, instance.subject_id, photos)
     return instance
@@ -86,13 +93,7 @@ def open_tasks(subject_type: str, subject_id: int) -> list[UserTask]:
 
 def keep_files(subject_type: str, subject_id: int, photos: Iterable[int]) -> None:
     """Tie those of the files that nothing in the process has tied yet to the subject of the instance."""
-    session = calls.session()
-    loose = [
-        photo
-        for photo in photos
-        if (found := session.get(Attachment, photo)) is not None and found.entity_id is None
-    ]
-    attachments.link(session, loose, subject_type.upper(), subject_id, calls.user_id())
+    named_files.link(subject_type, subject_id, photos)
 
 
 def instance_of(subject_type: str, subject_id: int) -> ProcessInstance:
