@@ -144,7 +144,8 @@ class SparePartFilters(LowStockFilters):
 
     def for_list(self) -> dict[str, Any]:
         values = super().for_list()
-        return {**values, "low_only": values.pop("low_stock"), "inactive": True}
+        values["low_only"] = values.pop("low_stock")
+        return {**values, "inactive": True}
 
 
 class UsingFilters(In):
