@@ -18,6 +18,7 @@ from app.domain.sessions import UserSession
 from app.engine.actors import Actor
 from app.engine.core import ProcessEngine
 from app.extensions import db
+from app.jobs.mail import Mailer
 from app.processes.directory import actor_of
 
 
@@ -90,6 +91,16 @@ def session() -> Session:
 def engine() -> ProcessEngine:
     """The process engine of the running application."""
     return cast(ProcessEngine, current_app.extensions["millwright"])
+
+
+def address_of(path: str) -> str:
+    """A path of this site as an address, as the settings have it: a request could lie about the host."""
+    return f"{current_app.config['MILLWRIGHT_BASE_URL']}{path}"
+
+
+def mailer() -> Mailer | None:
+    """What sends e-mail; None where the site sends none."""
+    return cast(Mailer | None, current_app.extensions["millwright.jobs"].mailer)
 
 
 def uploads_folder() -> Path:

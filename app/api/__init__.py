@@ -9,6 +9,7 @@ from app.api import (
     activity_logs,
     analytics,
     attachments,
+    auth,
     departments,
     failure_codes,
     inventory,
@@ -21,9 +22,11 @@ from app.api import (
     notifications,
     preventive,
     reports,
+    settings,
     spare_parts,
     spare_parts_requests,
     stock_locations,
+    users,
 )
 from app.api.core import authentication, documentation, limits
 from app.api.core.dispatch import view_of
@@ -33,6 +36,9 @@ from app.extensions import csrf
 
 # As the documentation lists them.
 RESOURCES: tuple[Resource, ...] = (
+    auth.resource,
+    users.resource,
+    settings.resource,
     departments.resource,
     machines.resource,
     machine_history.resource,
@@ -46,6 +52,7 @@ RESOURCES: tuple[Resource, ...] = (
     spare_parts_requests.resource,
     inventory.resource,
     preventive.resource,
+    tasks.resource,
     attachments.resource,
     notifications.resource,
     activity_logs.resource,

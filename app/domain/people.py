@@ -144,6 +144,8 @@ def update_user(session: Session, user: User, by: int | None, **changes: Any) ->
     if not stays:
         refuse_without_admin(session, user, field="active" if "active" in changes else "role")
     _assign(session, user, changes)
+    if "department_id" in changes:
+        session.expire(user, ["department"])
     activity.record_changes(session, "UPDATE_USER", EntityType.USER, user, by)
     if not user.active:
         sessions.end_all(session, user.id, EndReason.DEACTIVATED, by)

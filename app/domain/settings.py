@@ -55,6 +55,8 @@ def change_site(session: Session, by: int | None, **changes: Any) -> Site:
 
     :raises BusinessError: NAME_MISSING, NAME_TOO_LONG, BAD_TIME_ZONE, BAD_CURRENCY, BAD_REGISTRATION
     """
+    # Locked, so that two people who change settings do not overwrite each other's.
+    session.execute(sa.select(Setting.key).with_for_update())
     before = asdict(site(session))
     if unknown := set(changes) - set(before):
         raise TypeError(f"not settings of a site: {', '.join(sorted(unknown))}")

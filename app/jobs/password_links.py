@@ -32,8 +32,10 @@ It works once. If it was not you, there is nothing to do: your password stays as
 
 
 def queue(session: Session, mailer: Mailer | None, email: str, page: str) -> Job | None:
-    """Have a link sent to an address, if somebody has it. ``page`` is the start of the link's address,
-    as the settings and never the request have it. Without a mailer nothing is queued."""
+    """Have a link sent to an address, if somebody has it. Without a mailer nothing is queued.
+
+    ``page`` is where links begin, as the settings have it and never the request.
+    """
     if mailer is None:
         return None
     return jobs.enqueue(session, "password_link", {"email": email.strip()[:255], "page": page})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import (
     Blueprint,
     Response,
-    current_app,
     flash,
     g,
     make_response,
@@ -17,12 +16,12 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
+from app import current
 from app.database import unit_of_work
 from app.domain import accounts, password_resets, passwords
 from app.errors import BusinessError
 from app.extensions import csrf, db
 from app.jobs import password_links
-from app.jobs.mail import Mailer
 from app.web.limits import counting_all, counting_failures
 
 pages = Blueprint("accounts", __name__)
@@ -44,7 +43,7 @@ def ask() -> ResponseReturnValue:
     if not email:
         return _forgot_page(problems={"email": "Enter your e-mail address."}), 422
     with unit_of_work(db.session()) as work:
-        password_links.queue(work, _mailer(), email, reset_address(""))
+        password_links.queue(work, current.mailer(), email, current.address_of("/reset/"))
     return _forgot_page(sent_to=email)
 
 
@@ -114,14 +113,9 @@ def join() -> ResponseReturnValue:
     return redirect(url_for("auth.sign_in"))
 
 
-def reset_address(token: str) -> str:
-    """The address of the page behind a link, as the settings have it: a request could lie about the host."""
-    return f"{current_app.config['MILLWRIGHT_BASE_URL']}/reset/{token}"
-
-
 def _forgot_page(*, problems: dict[str, str] | None = None, sent_to: str = "") -> str:
     return render_template(
-        "auth/forgot.html", problems=problems or {}, mail=_mailer() is not None, sent_to=sent_to
+        "auth/forgot.html", problems=problems or {}, mail=current.mailer() is not None, sent_to=sent_to
     )
 
 
@@ -132,8 +126,3 @@ def _reset_form(token: str, problems: dict[str, str] | None = None) -> Response:
     response.headers["Cache-Control"] = "no-store"
     g.referrer_policy = "no-referrer"  # nobody learns the address, which is the secret
     return response
-
-
-def _mailer() -> Mailer | None:
-    mailer: Mailer | None = current_app.extensions["millwright.jobs"].mailer
-    return mailer

@@ -23,6 +23,7 @@ from flask_login import current_user, login_required, login_user, logout_user
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.current import SignedIn
 from app.database import unit_of_work
 from app.domain import sessions
 from app.domain.people import User
@@ -31,7 +32,7 @@ from app.domain.sign_in import Outcome, check, settle
 from app.extensions import db
 from app.web.formatting import minute
 from app.web.limits import counting_failures
-from app.web.people import SignedIn, lifetime, me, signed_in, site
+from app.web.people import lifetime, me, signed_in, site
 
 pages = Blueprint("auth", __name__)
 

@@ -67,7 +67,7 @@ def _load(cookie: str) -> SignedIn | None:
 
 def lifetime() -> timedelta:
     """How long a session of pages lives when nobody does anything."""
-    return cast(timedelta, current_app.permanent_session_lifetime)
+    return current_app.permanent_session_lifetime
 
 
 def _note_use(error: BaseException | None) -> None:

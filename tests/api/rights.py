@@ -7,6 +7,33 @@ process owner's flag and otherwise only a technician's rights; U somebody signed
 from __future__ import annotations
 
 RIGHTS: dict[tuple[str, str], str] = {
+    # signing in
+    ("POST", "/auth/login"): "*",
+    ("POST", "/auth/refresh"): "*",
+    ("POST", "/auth/logout"): "*",
+    ("GET", "/auth/me"): "U",
+    ("POST", "/auth/register"): "*",
+    ("PUT", "/users/me/password"): "U",
+    ("POST", "/auth/password-reset"): "*",
+    ("POST", "/auth/password-reset/confirm"): "*",
+    ("GET", "/auth/sessions"): "U",
+    ("DELETE", "/auth/sessions/{sessionId}"): "U",
+    ("DELETE", "/auth/sessions"): "U",
+    # users
+    ("GET", "/users"): "AM",
+    ("GET", "/users/me"): "U",
+    ("PUT", "/users/me"): "U",
+    ("GET", "/users/{userId}"): "AM",
+    ("POST", "/users"): "A",
+    ("PUT", "/users/{userId}"): "A",
+    ("DELETE", "/users/{userId}"): "A",
+    ("POST", "/users/{userId}/reset-link"): "A",
+    ("GET", "/users/{userId}/substitutions"): "U",
+    ("POST", "/users/{userId}/substitutions"): "U",
+    ("DELETE", "/users/{userId}/substitutions/{substitutionId}"): "U",
+    # settings
+    ("GET", "/settings"): "ASTMIO",
+    ("PUT", "/settings"): "A",
     # departments
     ("GET", "/departments"): "ASTMIO",
     ("GET", "/departments/{departmentId}"): "ASTMIO",
@@ -102,6 +129,15 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/preventive-maintenance/logs/{taskId}"): "ASTMI",
     ("GET", "/machines/{machineId}/meter-readings"): "ASTMI",
     ("POST", "/machines/{machineId}/meter-readings"): "ATM",
+    # tasks: which ones, their rows and the diagram say (see test_tasks.py)
+    ("GET", "/tasks"): "U",
+    ("GET", "/tasks/{taskId}"): "U",
+    ("POST", "/tasks/{taskId}/claim"): "U",
+    ("POST", "/tasks/{taskId}/release"): "U",
+    ("POST", "/tasks/{taskId}/delegate"): "U",
+    ("POST", "/tasks/{taskId}/complete"): "U",
+    ("GET", "/tasks/{taskId}/comments"): "U",
+    ("POST", "/tasks/{taskId}/comments"): "U",
     # attachments: which ones, what they belong to says (see test_attachments.py)
     ("POST", "/attachments/upload"): "ASTMI",
     ("GET", "/attachments/{attachmentId}"): "ASTMIO",

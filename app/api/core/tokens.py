@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt.exceptions
-from flask import Response
+from flask import Response, current_app, request
 from flask_jwt_extended import (
     create_access_token,
     create_refresh_token,
@@ -61,6 +61,11 @@ def set_cookies(response: Response, tokens: Tokens) -> None:
 def clear_cookies(response: Response) -> None:
     """Take all of the API's cookies away."""
     unset_jwt_cookies(response)
+
+
+def has_refresh_cookie() -> bool:
+    """Whether this call has a cookie with a refresh token, good or not."""
+    return current_app.config["JWT_REFRESH_COOKIE_NAME"] in request.cookies
 
 
 def presented_refresh(given: str | None) -> RefreshClaims:

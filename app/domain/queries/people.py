@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.domain.activity import ActivityLog
 from app.domain.notifications import Notification
-from app.domain.people import User
+from app.domain.people import Substitution, User
 from app.domain.queries.filters import between, equal
 from app.domain.queries.paging import Page, matches, page_of
 from app.domain.queries.sorting import Sorts, order_by
+from app.domain.sessions import UserSession, live
 
 USER_SORTS: Sorts = {
     "name": (User.name,),
@@ -52,6 +53,26 @@ def list_users(
     if q.strip():
         query = query.where(matches(q, User.name, User.email))
     return page_of(session, order_by(query, USER_SORTS, sort, User.id), page, page_size)
+
+
+def list_sessions(session: Session, user_id: int, *, page: int = 1, page_size: int = 25) -> Page[UserSession]:
+    """Where a user is signed in, the session that began last first."""
+    query = sa.select(UserSession).where(UserSession.user_id == user_id, live())
+    query = query.order_by(UserSession.created_at.desc(), UserSession.id.desc())
+    return page_of(session, query, page, page_size)
+
+
+def list_substitutions(
+    session: Session, user_id: int, *, page: int = 1, page_size: int = 25
+) -> Page[Substitution]:
+    """The absences of a user with their substitutes, the latest first."""
+    query = (
+        sa.select(Substitution)
+        .where(Substitution.user_id == user_id)
+        .options(joinedload(Substitution.substitute))
+        .order_by(Substitution.starts_on.desc(), Substitution.id.desc())
+    )
+    return page_of(session, query, page, page_size)
 
 
 def unread_notifications(session: Session, user_id: int, limit: int = 20) -> list[Notification]:
