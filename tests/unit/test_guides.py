@@ -11,7 +11,7 @@ import pytest
 from app.engine import diagram
 from app.engine.core import ProcessEngine
 from app.processes.scenarios import read_scenarios, run_scenarios
-from app.processes.scenarios.reading import STEPS
+from app.engine.scenario_files import STEPS
 from app.processes.shipped import ROOT, WORKFLOWS, read_folder
 
 GUIDE = (ROOT / "docs" / "process-owners-guide.md").read_text(encoding="utf-8")
@@ -56,3 +56,13 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_the_integrators_guide_names_addresses_that_exist() -> None:
+    from app.api import endpoints
+
+    known = {(endpoint.method, endpoint.documented_path) for endpoint in endpoints()}
+    guide = (ROOT / "docs" / "integrators-guide.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`?]*)`", guide))
+    assert named
+    assert named - known == set()
