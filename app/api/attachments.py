@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from flask import Response
-from pydantic import Field, model_validator
+from flask import Response, g
+from pydantic import Field
 from werkzeug.datastructures import FileStorage
 
 from app import current
@@ -32,6 +32,7 @@ resource = Resource(
 )
 
 MOST_FILES = 10  # an upload
+RETRY_AFTER = 60  # seconds, while the virus scanner does not answer
 
 Subject = Literal[
     EntityType.MACHINE,
@@ -64,12 +65,6 @@ class UploadIn(In):
     entity_type: Subject = left_out()
     entity_id: Id = left_out()
 
-    @model_validator(mode="after")
-    def _both_or_none(self) -> UploadIn:
-        if (self.entity_type is None) != (self.entity_id is None):
-            raise ValueError("entityType and entityId come together")
-        return self
-
 
 class AttachmentFilters(Paging):
     """In which order."""
@@ -79,11 +74,14 @@ class AttachmentFilters(Paging):
 
 def _checked(files: list[FileStorage], form: UploadIn) -> list[CheckedFile]:
     """The files, scanned and rewritten before the transaction, in which nobody shall wait for that."""
+    if (form.entity_type is None) != (form.entity_id is None):
+        field = "entityId" if form.entity_id is None else "entityType"
+        raise BusinessError("INCOMPLETE", "Send entityType and entityId together, or neither.", field=field)
     if form.entity_type is not None:
         _subject(form.entity_type, form.entity_id)
     if len(files) > MOST_FILES:
         message = f"At most {MOST_FILES} files are taken at once."
-        raise ApiError(400, "INVALID_REQUEST", message, {"files": [message]})
+        raise BusinessError("TOO_MANY_FILES", message, field="files")
     return [_checked_file(index, file) for index, file in enumerate(files)]
 
 
@@ -95,8 +93,8 @@ def _checked_file(index: int, file: FileStorage) -> CheckedFile:
     except BusinessError as error:
         field = f"files.{index}"
         if error.code == "ATTACHMENT_NOT_SCANNED":
-            headers = {"Retry-After": "60"}
-            raise ApiError(503, error.code, error.message, {field: [error.message]}, headers) from None
+            g.retry_after = RETRY_AFTER
+            raise ApiError(503, error.code, error.message, {field: [error.message]}) from None
         raise BusinessError(error.code, error.message, field=field) from None
     finally:
         file.stream.seek(0)  # it is read again for the fingerprint that an Idempotency-Key goes with

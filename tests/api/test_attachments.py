@@ -119,6 +119,7 @@ def test_while_the_scanner_is_away_uploads_wait(api: Api, tmp_path: Path) -> Non
     refused = upload(api.technician, (b"clean", "a.txt"), key="k")
     assert (refused.status_code, refused.json["code"]) == (503, "ATTACHMENT_NOT_SCANNED")
     assert "Try again in a few minutes" in refused.json["detail"]
+    assert refused.headers["Retry-After"] == "60"
     api.application.extensions["millwright.scanner"] = NoScanner()
     assert upload(api.technician, (b"clean", "a.txt"), key="k").status_code == 201
 
