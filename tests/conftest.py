@@ -33,8 +33,9 @@ START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 SERVICES = {"mariadb", "redis_server", "clamd"}
 
 ALL_DATABASES = os.environ.get("MILLWRIGHT_DATABASES", "") == "all"
-ABOUT_THE_RUN = {"MILLWRIGHT_DATABASES", "MILLWRIGHT_NO_SKIP"}
+ABOUT_THE_RUN = {"MILLWRIGHT_DATABASES", "MILLWRIGHT_NO_SKIP", "MILLWRIGHT_LONG"}
 NO_SKIP = os.environ.get("MILLWRIGHT_NO_SKIP", "") not in ("", "0")
+LONG = os.environ.get("MILLWRIGHT_LONG", "") not in ("", "0")
 
 
 # -- what a run is ---------------------------------------------------------------------------------

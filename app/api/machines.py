@@ -13,7 +13,7 @@ from app import machine_labels
 from app.api.core import calls
 from app.api.core.endpoints import Download, Resource
 from app.api.core.finding import find
-from app.api.core.schemas import Id, In, Instant, Named, Out, PageOf, Paging, Text, left_out
+from app.api.core.schemas import Day, Id, In, Instant, Named, Out, PageOf, Paging, Text, left_out
 from app.domain import machine_register
 from app.domain.machines import Criticality, Machine, MachineStatus
 from app.domain.queries import machines
@@ -60,7 +60,7 @@ class MachineIn(In):
     model: Line = ""
     serial_number: Line = ""
     location: Line = ""
-    installation_date: date | None = None
+    installation_date: Day | None = None
     criticality: Criticality = Criticality.MEDIUM
     status: MachineStatus = MachineStatus.OPERATIONAL
 
@@ -74,7 +74,7 @@ class MachineChanges(In):
     model: Line = left_out()
     serial_number: Line = left_out()
     location: Line = left_out()
-    installation_date: date | None = left_out()
+    installation_date: Day | None = left_out()
     criticality: Criticality = left_out()
     status: MachineStatus = left_out()
 

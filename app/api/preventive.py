@@ -11,7 +11,19 @@ from pydantic import Field, PlainSerializer, WithJsonSchema
 from app.api.core import calls
 from app.api.core.endpoints import Resource
 from app.api.core.finding import find
-from app.api.core.schemas import Id, In, Instant, LongText, Named, Out, PageOf, Paging, Text, left_out
+from app.api.core.schemas import (
+    Day,
+    Id,
+    In,
+    Instant,
+    LongText,
+    Named,
+    Out,
+    PageOf,
+    Paging,
+    Text,
+    left_out,
+)
 from app.api.references import MachineInDepartment, PartRef
 from app.domain.machines import Machine
 from app.domain.people import Role
@@ -119,7 +131,7 @@ class PreventiveTaskIn(In):
     description: LongText = ""
     rrule: Rule | None = None
     meter_interval: HoursBetween | None = None
-    starts_on: date = left_out()
+    starts_on: Day = left_out()
     lead_days: LeadDays = 0
     estimated_minutes: Minutes | None = None
     checklist: Items = left_out()
@@ -137,7 +149,7 @@ class PreventiveTaskChanges(In):
     description: LongText = left_out()
     rrule: Rule | None = None
     meter_interval: HoursBetween | None = None
-    starts_on: date = left_out()
+    starts_on: Day = left_out()
     lead_days: LeadDays = left_out()
     estimated_minutes: Minutes | None = None
     checklist: Items = left_out()
@@ -151,7 +163,7 @@ class PreventiveTaskChanges(In):
 class UpcomingFilters(Paging):
     """Which upcoming tasks, in which order."""
 
-    until: date = left_out()
+    until: Day = left_out()
     machine_id: Id = left_out()
     department_id: Id = left_out()
     technician_id: Id = left_out()
@@ -170,7 +182,7 @@ class PreventiveTaskFilters(Paging):
     role: Worker = left_out()
     active: bool = left_out()
     metered: bool = left_out()
-    due_until: date = left_out()
+    due_until: Day = left_out()
     overdue: bool = False
     sort: Literal[
         "nextDueOn", "-nextDueOn", "title", "-title", "machine", "-machine", "lastDoneOn", "-lastDoneOn",
@@ -227,7 +239,7 @@ class PreventiveLogIn(In):
     """
 
     task_id: Id
-    due_on: date = left_out()
+    due_on: Day = left_out()
     performed_at: Instant = left_out()
     outcome: Outcome = left_out()
     minutes_spent: Annotated[int, Field(ge=0, le=1_000_000)] = 0

@@ -48,7 +48,7 @@ def claim(session: Session, caller: str, key_digest: str, fingerprint: str) -> t
     that has had its time counts as none.
     """
     kept = _find(session, caller, key_digest)
-    if kept is not None and kept.created_at + KEPT_FOR <= clock.now():
+    if kept is not None and _has_had_its_time(kept):
         session.delete(kept)
         session.flush()
         kept = None
@@ -65,6 +65,16 @@ def claim(session: Session, caller: str, key_digest: str, fingerprint: str) -> t
             raise
         return found, False
     return kept, True
+
+
+def find(session: Session, caller: str, key_digest: str) -> KeptAnswer | None:
+    """The row of a key that has not had its time, without claiming anything."""
+    kept = _find(session, caller, key_digest)
+    return None if kept is None or _has_had_its_time(kept) else kept
+
+
+def _has_had_its_time(kept: KeptAnswer) -> bool:
+    return kept.created_at + KEPT_FOR <= clock.now()
 
 
 def _find(session: Session, caller: str, key_digest: str) -> KeptAnswer | None:

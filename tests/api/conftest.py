@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from app.domain import sessions
 from app.domain.machines import Machine
 from app.domain.people import Role, User
 from app.engine import jobs
+from app.engine.core import ProcessEngine
 from app.extensions import db
 from tests import factories
 
@@ -162,3 +166,22 @@ def statements(app: Flask) -> Callable[[], Any]:
             event.remove(engine, "before_cursor_execute", note)
 
     return count
+
+
+@pytest.fixture(scope="session")
+def start_of_restorable_sites(
+    tmp_path_factory: pytest.TempPathFactory, factory_engine: ProcessEngine
+) -> Path:
+    """What restorable sites begin with, made once for all parallel processes."""
+    from tests.support import restorable
+
+    basis = tmp_path_factory.getbasetemp()
+    shared = basis.parent if os.environ.get("PYTEST_XDIST_WORKER") else basis
+    with (shared / "restorable.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = shared / "restorable"
+        if not (folder / "made").exists():
+            folder.mkdir(exist_ok=True)
+            restorable.build_start(folder, factory_engine)
+            (folder / "made").touch()
+    return folder / "start.db"

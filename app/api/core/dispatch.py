@@ -62,10 +62,6 @@ def _answer(endpoint: Endpoint, path: dict[str, str]) -> Response:
         if endpoint.etag:
             response.make_conditional(request)
         return response
-    if endpoint.prepares is not None:
-        arguments["prepared"] = endpoint.prepares(
-            **{name: value for name, value in arguments.items() if name in ("body", "form", "files")}
-        )
     return _write(endpoint, arguments)
 
 
@@ -79,13 +75,27 @@ def _write(endpoint: Endpoint, arguments: dict[str, Any]) -> Response:
         return _respond(endpoint, endpoint.function(**arguments))
 
     try:
+        if endpoint.prepares is not None:
+            # What a repeat prepares may be refused by now, as an old password is once it was changed.
+            if key is not None and (kept := idempotency.kept_answer(session, endpoint, key)):
+                return kept
+            arguments["prepared"] = endpoint.prepares(
+                **{name: value for name, value in arguments.items() if name in ("body", "form", "files")}
+            )
         return _with_patience(lambda: _in_transaction(endpoint, key, act))
     except MillwrightError as error:
-        if key is None or isinstance(error, ApiError):
+        if key is None or not _is_remembered(error):
             raise
         refusal = problems.problem_of(error)
         with unit_of_work(session):
             return idempotency.remember(session, endpoint, key, refusal)
+
+
+def _is_remembered(error: MillwrightError) -> bool:
+    """Whether a refusal is the answer to a key: the factory's rules refused, not who or how one asks."""
+    if isinstance(error, idempotency.KeyRefused):
+        return False
+    return not isinstance(error, ApiError) or error.status in (409, 422)
 
 
 def _in_transaction(endpoint: Endpoint, key: str | None, act: Callable[[], Response]) -> Response:

@@ -16,13 +16,21 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 from pydantic.alias_generators import to_camel
+from werkzeug.routing import BaseConverter
 
 from app.access.permissions import RIGHTS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SAFE = ("GET",)
+VERSION_PATTERN = "^[!-~]([ -~]{0,253}[!-~])?$"  # one ETag, or several separated by commas
 OTHER_PARAMETERS = ("query", "body", "form", "files", "prepared")
+
+
+class WholeNumber(BaseConverter):
+    """A whole number in an address, still as a text: what it may be, its own schema says."""
+
+    regex = "[0-9]{1,20}"
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,16 @@ class Endpoint:
         return self.method in SAFE
 
     @property
+    def heeds_if_match(self) -> bool:
+        """Whether a change can be tied to the version of the thing that was read."""
+        return self.etag and not self.is_safe and self.status != 201
+
+    @property
+    def heeds_if_none_match(self) -> bool:
+        """Whether a version that the caller knows already is not sent again."""
+        return self.etag and self.is_safe
+
+    @property
     def operation_id(self) -> str:
         return to_camel(self.name)
 
@@ -86,7 +104,12 @@ class Endpoint:
 
     @property
     def flask_rule(self) -> str:
-        return re.sub(r"{(\w+)}", r"<\1>", self.rule)
+        """The rule as Flask knows it. What is no id is no address: ``/things/export`` stays its own."""
+        return re.sub(r"{(\w+)}", lambda match: f"<{self._converter(match[1])}{match[1]}>", self.rule)
+
+    def _converter(self, name: str) -> str:
+        schema = self.path_model.model_json_schema()["properties"][to_camel(name)]
+        return "whole:" if schema.get("type") == "integer" else ""
 
     @property
     def documented_path(self) -> str:

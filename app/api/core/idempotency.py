@@ -27,6 +27,10 @@ _HEADERS = ("Content-Type", "Content-Disposition", "ETag", "Location", "Set-Cook
 LARGEST = 4 * 1024 * 1024  # bytes; larger answers are made anew
 
 
+class KeyRefused(ApiError):
+    """The key itself is refused, which is no answer to the request."""
+
+
 def key_of(endpoint: Endpoint) -> str | None:
     """The caller's key, where the endpoint heeds one.
 
@@ -39,6 +43,15 @@ def key_of(endpoint: Endpoint) -> str | None:
         message = "An Idempotency-Key is 1 to 255 visible ASCII characters, best a UUID."
         raise ApiError(400, "INVALID_REQUEST", message, {HEADER: [message]})
     return key
+
+
+def kept_answer(session: Session, endpoint: Endpoint, key: str) -> Response | None:
+    """The answer that was kept for this request, if there is one already.
+
+    :raises KeyRefused: 422 for a key that was used for another request
+    """
+    kept = kept_answers.find(session, _caller(), _digest(key))
+    return None if kept is None else _repeated(kept, endpoint, key)
 
 
 def once(session: Session, endpoint: Endpoint, key: str, act: Callable[[], Response]) -> Response:
@@ -99,10 +112,10 @@ def _keep(kept: KeptAnswer, key: str, response: Response) -> None:
 def _repeated(kept: KeptAnswer, endpoint: Endpoint, key: str) -> Response:
     if kept.fingerprint != _fingerprint(endpoint):
         message = "This Idempotency-Key was used for another request. Use a new key for a new request."
-        raise ApiError(422, "KEY_REUSED", message, {HEADER: [message]})
+        raise KeyRefused(422, "KEY_REUSED", message, {HEADER: [message]})
     if kept.status is None or kept.body is None:
         message = "The first answer was too large to be kept. Ask with a new Idempotency-Key."
-        raise ApiError(409, "ANSWER_NOT_KEPT", message)
+        raise KeyRefused(409, "ANSWER_NOT_KEPT", message)
     head, _, body = _box(key).decrypt(kept.body).partition(b"\n")
     response = Response(body, kept.status)
     for name in _HEADERS:

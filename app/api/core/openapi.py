@@ -8,10 +8,10 @@ from importlib.metadata import version
 from typing import Any
 
 from pydantic import TypeAdapter
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic.json_schema import JsonSchemaMode
 
 from app.access import permissions
-from app.api.core.endpoints import Endpoint, Resource
+from app.api.core.endpoints import VERSION_PATTERN, Endpoint, Resource
 from app.api.core.problems import MEDIA_TYPE, Problem
 from app.api.core.reading import may_be_empty
 
@@ -83,38 +83,36 @@ def document(resources: Iterable[Resource], base_url: str) -> dict[str, Any]:
 
 
 class _Schemas:
-    """The JSON schemas of all bodies and answers, each named once."""
+    """The JSON schemas of all bodies and answers, each named once; models of one name are told apart."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        wanted: dict[tuple[Any, JsonSchemaMode], None] = {(Problem, "serialization"): None}
+        wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+            ("Problem", "serialization", TypeAdapter(Problem))
+        ]
         for endpoint in endpoints:
             if body := endpoint.model("body"):
-                wanted[(body, "validation")] = None
-        self._by_model, found = models_json_schema(list(wanted), ref_template=REF)
-        self.definitions: dict[str, Any] = found.get("$defs", {})
+                wanted.append((endpoint.name, "validation", TypeAdapter(body)))
+            if endpoint.answer is not None:
+                wanted.append((endpoint.name, "serialization", endpoint.answer))
+        self._found, shared = TypeAdapter.json_schemas(wanted, ref_template=REF)
+        self.definitions: dict[str, Any] = shared.get("$defs", {})
 
-    def body(self, model: Any) -> dict[str, Any]:
-        return self._by_model[(model, "validation")]
+    def body(self, endpoint: Endpoint) -> dict[str, Any]:
+        return self._found[(endpoint.name, "validation")]
+
+    def answer(self, endpoint: Endpoint) -> dict[str, Any]:
+        return self._found[(endpoint.name, "serialization")]
 
     @property
     def problem(self) -> dict[str, Any]:
-        return self._by_model[(Problem, "serialization")]
-
-    def answer(self, adapter: TypeAdapter[Any]) -> dict[str, Any]:
-        """The schema of an answer; what it consists of joins the definitions."""
-        schema = adapter.json_schema(mode="serialization", ref_template=REF)
-        self.definitions.update(schema.pop("$defs", {}))
-        name = schema.get("title")
-        if schema.get("type") != "object" or not name:
-            return schema
-        name = "".join(character for character in name if character.isalnum())
-        self.definitions[name] = schema
-        return {"$ref": REF.format(model=name)}
+        return self._found[("Problem", "serialization")]
 
     def parameters(self, model: Any) -> tuple[dict[str, Any], set[str]]:
         """The properties of a query or a form, and which of them are required."""
         schema = model.model_json_schema(ref_template=REF)
-        self.definitions.update(schema.pop("$defs", {}))
+        for name, definition in schema.pop("$defs", {}).items():
+            if self.definitions.setdefault(name, definition) != definition:
+                raise TypeError(f"{model.__name__} has a {name} that differs from the one of another model")
         return schema.get("properties", {}), set(schema.get("required", ()))
 
 
@@ -133,7 +131,7 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     if endpoint.is_public:
         operation["security"] = []
     if body := endpoint.model("body"):
-        content = {"application/json": {"schema": schemas.body(body)}}
+        content = {"application/json": {"schema": schemas.body(endpoint)}}
         operation["requestBody"] = {"required": not may_be_empty(body), "content": content}
     elif endpoint.takes_files:
         content = {"multipart/form-data": {"schema": _multipart(endpoint, schemas)}}
@@ -159,15 +157,19 @@ def _parameters(endpoint: Endpoint, schemas: _Schemas) -> list[dict[str, Any]]:
             found.append(parameter)
     if endpoint.method in ("POST", "PATCH"):
         found.append(_header("Idempotency-Key", "Makes repeats of this request harmless; best a UUID."))
-    if endpoint.etag and not endpoint.is_safe:
-        found.append(_header("If-Match", "The ETag of the version that this change is made to."))
-    if endpoint.etag and endpoint.is_safe:
-        found.append(_header("If-None-Match", "The ETag of the version that is known already."))
+    if endpoint.heeds_if_match:
+        found.append(
+            _header("If-Match", "The ETag of the version that this change is made to.", VERSION_PATTERN)
+        )
+    if endpoint.heeds_if_none_match:
+        found.append(
+            _header("If-None-Match", "The ETag of the version that is known already.", VERSION_PATTERN)
+        )
     return found
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+def _header(name: str, description: str, pattern: str = "^[!-~]+$") -> dict[str, Any]:
+    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": pattern}
     return {"name": name, "in": "header", "schema": schema, "description": description}
 
 
@@ -203,7 +205,7 @@ def _multipart(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
 
 def _responses(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     found: dict[str, Any] = {str(endpoint.status): _success(endpoint, schemas)}
-    if endpoint.etag and endpoint.is_safe:
+    if endpoint.heeds_if_none_match:
         found["304"] = {"description": "It is the version that the caller knows."}
     for status in _problems_of(endpoint):
         content = {MEDIA_TYPE: {"schema": schemas.problem}}
@@ -218,7 +220,7 @@ def _success(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
         schema = {"type": "string", "contentMediaType": "application/octet-stream"}
         answer["content"] = {media: {"schema": schema} for media in endpoint.media}
     elif endpoint.answer is not None:
-        answer["content"] = {"application/json": {"schema": schemas.answer(endpoint.answer)}}
+        answer["content"] = {"application/json": {"schema": schemas.answer(endpoint)}}
     headers = {}
     if endpoint.etag:
         headers["ETag"] = {"description": "The version of the thing.", "schema": {"type": "string"}}
@@ -235,7 +237,7 @@ def _problems_of(endpoint: Endpoint) -> list[str]:
         statuses.add("404")
     if not endpoint.is_safe:
         statuses |= {"404", "409", "413", "415", "422"}
-        if endpoint.etag:
+        if endpoint.heeds_if_match:
             statuses.add("412")
     elif endpoint.model("query"):
         statuses |= {"404", "422"}

@@ -111,7 +111,9 @@ def response(
         open_tasks=open_tasks,
         request_id=g.get("request_id", ""),
     )
-    body = problem.model_dump(mode="json", by_alias=True, exclude_none=True)
+    body = problem.model_dump(mode="json", by_alias=True)
+    if open_tasks is None:
+        del body["openTasks"]
     return Response(json.dumps(body, ensure_ascii=False), status, headers, mimetype=MEDIA_TYPE)
 
 

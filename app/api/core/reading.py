@@ -11,9 +11,10 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
-from app.api.core.endpoints import Endpoint
+from app.api.core.endpoints import VERSION_PATTERN, Endpoint
 from app.api.core.problems import ApiError, invalid
 
+_VERSION = re.compile(VERSION_PATTERN)
 _WHOLE = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 
 
@@ -22,6 +23,7 @@ def arguments(endpoint: Endpoint, path: Mapping[str, str]) -> dict[str, Any]:
 
     :raises ApiError: 400 for what does not fit its schema, 404 for an address that cannot be one, 415
     """
+    _check_version(endpoint)
     found = _path(endpoint, path)
     if query := endpoint.model("query"):
         found["query"] = _query(query)
@@ -33,6 +35,16 @@ def arguments(endpoint: Endpoint, path: Mapping[str, str]) -> dict[str, Any]:
     if endpoint.takes_files:
         found |= _multipart(endpoint)
     return found
+
+
+def _check_version(endpoint: Endpoint) -> None:
+    """Refuse an ETag that cannot be one, rather than ignoring what the caller meant by it."""
+    heeded = {"If-Match": endpoint.heeds_if_match, "If-None-Match": endpoint.heeds_if_none_match}
+    for name, is_heeded in heeded.items():
+        value = request.headers.get(name)
+        if is_heeded and value is not None and not _VERSION.fullmatch(value):
+            message = "Send the ETag as it was answered: visible ASCII characters, 255 at most."
+            raise ApiError(400, "INVALID_REQUEST", message, {name: [message]})
 
 
 def _path(endpoint: Endpoint, path: Mapping[str, str]) -> dict[str, Any]:
@@ -102,10 +114,33 @@ def _body(model: type[BaseModel]) -> BaseModel:
     if request.mimetype != "application/json":
         message = "Send the body as JSON, with Content-Type: application/json."
         raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", message)
+    data = request.get_data()
     try:
-        return model.model_validate_json(request.get_data())
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        if _has_whole_floats(error):
+            return _with_whole_numbers(model, data)
+        raise invalid(error, "body") from None
+
+
+def _has_whole_floats(error: ValidationError) -> bool:
+    return any(
+        detail["type"] == "int_type" and isinstance(detail["input"], float) and detail["input"].is_integer()
+        for detail in error.errors(include_url=False)
+    )
+
+
+def _with_whole_numbers(model: type[BaseModel], data: bytes) -> BaseModel:
+    """A body whose whole numbers were written like ``2.0``: JSON knows one kind of number."""
+    try:
+        return model.model_validate_json(json.dumps(json.loads(data, parse_float=_number)))
     except ValidationError as error:
         raise invalid(error, "body") from None
+
+
+def _number(text: str) -> float | int:
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def _multipart(endpoint: Endpoint) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""The API does what its OpenAPI document says, whoever calls and whatever is sent.
+
+Requests are made from the document by Schemathesis. Its checks: no answer of 5xx, none that the document does
+not describe, none that breaks its schema, no protected endpoint without its credentials, no invalid data
+accepted, no valid data called malformed, 405 with the right methods for all others.
+
+MILLWRIGHT_LONG=1 tries many more requests.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.api import RESOURCES, endpoints
+from app.api.core.endpoints import Endpoint
+from app.domain import passwords
+from app.domain.people import Role
+from tests.api.rights import RIGHTS
+from tests.conftest import LONG
+from tests.support import contract
+from tests.support.restorable import ANONYMOUS, OWNER, ROLES, RestorableSite, restorable_site
+
+pytestmark = pytest.mark.sqlite
+
+LETTERS = {
+    "A": Role.ADMIN,
+    "M": Role.MAINTENANCE_MANAGER,
+    "I": Role.INVENTORY_MANAGER,
+    "T": Role.MAINTENANCE_TECH,
+    "S": Role.SUPERVISOR,
+    "O": OWNER,
+    "U": Role.MAINTENANCE_TECH,
+    "*": ANONYMOUS,
+}
+
+
+@pytest.fixture(scope="module")
+def site(
+    start_of_restorable_sites: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RestorableSite]:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        restorable_site(start_of_restorable_sites, tmp_path_factory.mktemp("contract")) as site,
+    ):
+        patch.setattr(passwords, "ROUNDS", 4)  # thousands of passwords are hashed
+        yield site
+
+
+@pytest.mark.parametrize("tag", [resource.tag for resource in RESOURCES])
+def test_each_constraint_is_met_and_broken(site: RestorableSite, tag: str) -> None:
+    """By somebody who may: everything else would be refused before it is looked at."""
+    by_role: dict[str, list[str]] = defaultdict(list)
+    for endpoint in endpoints():
+        if endpoint.tag == tag:
+            by_role[somebody_who_may(endpoint)].append(endpoint.operation_id)
+    for role, operations in by_role.items():
+        report = contract.run(site, role, coverage=True, examples=100 if LONG else 5, operations=operations)
+        assert len(report.answers) == len(operations)
+        assert not report.failures, report.text()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_whatever_anybody_sends(site: RestorableSite, role: str) -> None:
+    report = contract.run(site, role, examples=100 if LONG else 4)
+    assert len(report.answers) == len(endpoints())
+    assert not report.failures, report.text()
+
+
+def somebody_who_may(endpoint: Endpoint) -> str:
+    row = RIGHTS[endpoint.method, endpoint.documented_path]
+    return next(role for letter, role in LETTERS.items() if letter in row)
