@@ -20,6 +20,7 @@ _NAMES = {
     "activity_logs": "entries of the activity log",
     "maintenance_work": "work orders",
     "part_stock": "stock",
+    "process_records": "records of other processes",
     "maintenance_work_steps": "work steps",
     "spare_parts_inventory_transactions": "stock movements",
     "spare_parts_request_lines": "lines of parts requests",

@@ -9,12 +9,13 @@ from app.domain.downtime import MachineDowntime
 from app.domain.kept_answers import KeptAnswer
 from app.domain.machines import Machine, MachineSparePart
 from app.domain.notifications import Notification
-from app.domain.numbering import NumberRange
+from app.domain.numbering import KeyPrefix, NumberRange
 from app.domain.parts import PartStock, SparePart, StockLocation
 from app.domain.parts_requests import SparePartsRequest, SparePartsRequestLine
 from app.domain.password_resets import PasswordReset
 from app.domain.people import Department, Substitution, User
 from app.domain.preventive.models import MeterReading, PreventiveLog, PreventiveTask, PreventiveTaskPart
+from app.domain.process_records import ProcessRecord
 from app.domain.requests import MaintenanceRequest
 from app.domain.reservations import StockReservation
 from app.domain.sessions import UserSession
@@ -31,6 +32,7 @@ __all__ = [
     "FailureCode",
     "InventoryTransaction",
     "KeptAnswer",
+    "KeyPrefix",
     "Machine",
     "MachineDowntime",
     "MachineSparePart",
@@ -46,6 +48,7 @@ __all__ = [
     "PreventiveLog",
     "PreventiveTask",
     "PreventiveTaskPart",
+    "ProcessRecord",
     "Setting",
     "SignInFailures",
     "SparePart",

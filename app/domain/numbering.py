@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+from collections.abc import Collection, Iterator
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.database import Base
+from app.errors import Conflict
 
 
 class NumberRange(Base):
@@ -44,3 +50,55 @@ def _open_range(session: Session, prefix: str, year: int) -> None:
     else:
         insert = mysql.insert(NumberRange).values(values)
         session.execute(insert.on_duplicate_key_update(last=NumberRange.last))
+
+
+# -- prefixes of processes that nobody has prepared ---------------------------------------------------
+
+PREFIX_LENGTH = 10
+PREFIX_ATTEMPTS = 5
+
+
+class KeyPrefix(Base):
+    """The prefix of the business keys of a process. It never changes: keys are read out and written down."""
+
+    __tablename__ = "key_prefixes"
+
+    process_key: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    prefix: Mapped[str] = mapped_column(sa.String(PREFIX_LENGTH), unique=True)
+
+
+def prefix_of(session: Session, process_key: str, *, reserved: Collection[str] = ()) -> str:
+    """The prefix of a process, chosen when first asked for: its initials, or longer where others have these.
+
+    ``reserved`` are prefixes that the product itself uses.
+
+    :raises Conflict: others took every prefix that was chosen, at the same moment
+    """
+    for _ in range(PREFIX_ATTEMPTS):
+        found = session.scalar(sa.select(KeyPrefix.prefix).where(KeyPrefix.process_key == process_key))
+        if found is not None:
+            return found
+        taken = {*reserved, *session.scalars(sa.select(KeyPrefix.prefix))}
+        prefix = next(each for each in prefixes(process_key) if each not in taken)
+        try:
+            with session.begin_nested():
+                session.add(KeyPrefix(process_key=process_key, prefix=prefix))
+        except IntegrityError:
+            continue  # somebody else has just taken it, or has just chosen one for this process
+        return prefix
+    raise Conflict("Others are starting new processes at the same moment. Try again.")
+
+
+def prefixes(process_key: str) -> Iterator[str]:
+    """What a process could be called, best first: initials, ever more of its letters, then numbers.
+
+    ``tool_calibration`` gives TC, TCA, TCAL … and ``audit`` gives AU, AUD, AUDI ….
+    """
+    words = [word for word in re.split(r"[^A-Z0-9]+", process_key.upper()) if word] or ["P"]
+    begin, rest = "".join(word[0] for word in words)[: PREFIX_LENGTH - 4], words[-1][1:]
+    shortest = 1 if len(begin) == 1 and rest else 0
+    for length in range(shortest, len(rest) + 1):
+        if len(begin) + length <= PREFIX_LENGTH:
+            yield begin + rest[:length]
+    for number in itertools.count(2):
+        yield f"{begin[: PREFIX_LENGTH - 4]}{number}"

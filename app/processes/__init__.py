@@ -6,7 +6,7 @@ from app.domain import settings
 from app.engine.bindings import Bindings
 from app.engine.core import ProcessEngine
 from app.engine.services import registry
-from app.processes import common, directory, maintenance_request, options, parts_approval
+from app.processes import common, directory, generic, maintenance_request, options, parts_approval
 from app.processes.shipped import WORKFLOWS, deploy_folder, deploy_shipped, read_folder
 
 __all__ = ["WORKFLOWS", "build_engine", "deploy_folder", "deploy_shipped", "read_folder"]
@@ -17,6 +17,8 @@ def build_engine() -> ProcessEngine:
     bound = (maintenance_request.BINDING, parts_approval.BINDING)
     bindings = Bindings(
         processes={binding.key: binding for binding in bound},
+        fallback=generic.binding,
+        reserved_keys=generic.RESERVED_KEYS,
         options=options.OPTIONS,
         roles=directory.ROLE_NAMES,
         eligible=directory.eligible,

@@ -14,7 +14,11 @@ MESSAGE = {
     "body": Input("string", "What happened and what to do", required=False),
 }
 TOLD = {"told": Output("number", "How many people were told")}
-LINKS = {"maintenance_request": "/requests/{}", "spare_parts_request": "/parts-requests/{}"}
+LINKS = {
+    "maintenance_request": "/requests/{}",
+    "spare_parts_request": "/parts-requests/{}",
+    "process_record": "/records/{}",
+}
 
 
 def register() -> None:
