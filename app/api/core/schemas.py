@@ -134,13 +134,13 @@ _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 def _iso_day(value: object) -> object:
     """Only days: pydantic alone would also take seconds since 1970."""
-    if isinstance(value, str) and not _ISO_DAY.fullmatch(value):
+    if not (isinstance(value, date) or (isinstance(value, str) and _ISO_DAY.fullmatch(value))):
         raise ValueError("a day is written like 2026-03-02")
     return value
 
 
 # A day that is sent, without a time or a time zone.
-Day = Annotated[date, BeforeValidator(_iso_day)]
+Day = Annotated[date, Field(strict=False), BeforeValidator(_iso_day)]  # not strict: as for an instant
 
 _AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?", re.ASCII)
 
