@@ -170,11 +170,15 @@ def logout(body: RefreshIn) -> None:
     Its cookies are taken away.
     """
     caller = identify()
-    session_id = caller.session_id if caller is not None else _presented(body).session_id
+    if caller is not None:
+        user_id, session_id = caller.id, caller.session_id
+    else:
+        claims = _presented(body)
+        user_id, session_id = claims.user_id, claims.session_id
     calls.on_response(tokens.clear_cookies)
     row = calls.session().get(UserSession, session_id)
-    if row is not None:
-        sessions.end(calls.session(), row, EndReason.SIGNED_OUT, row.user_id)
+    if row is not None and row.user_id == user_id:
+        sessions.end(calls.session(), row, EndReason.SIGNED_OUT, user_id)
 
 
 def _presented(body: RefreshIn) -> tokens.RefreshClaims:
