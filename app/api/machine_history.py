@@ -15,7 +15,7 @@ from app.api.core.schemas import Id, In, Instant, Named, Out, PageOf, left_out
 from app.api.references import CodeRef
 from app.domain.machines import Machine, MachineStatus
 from app.domain.queries import machine_history
-from app.domain.queries.machine_history import Happened, HistoryKind
+from app.domain.queries.machine_history import Happened, MachineEventKind
 from app.domain.queries.paging import MAX_PAGE_SIZE, Page
 from app.domain.requests import MaintenanceRequest, Priority, RequestStatus
 
@@ -67,7 +67,7 @@ class RecordChange(Out):
 class MachineEvent(Out):
     """Something that happened to a machine: of the details, those of its kind are set."""
 
-    kind: HistoryKind
+    kind: MachineEventKind
     at: Instant
     by: Named | None
     request: Repair | None = None
@@ -76,10 +76,10 @@ class MachineEvent(Out):
     change: RecordChange | None = None
 
 
-class HistoryFilters(In):
+class MachineHistoryFilters(In):
     """Which part of the history, in which order."""
 
-    kind: list[HistoryKind] = Field(default_factory=list)
+    kind: list[MachineEventKind] = Field(default_factory=list)
     since: Instant = left_out()
     until: Instant = left_out()
     sort: Literal["at", "-at"] = "-at"
@@ -88,7 +88,7 @@ class HistoryFilters(In):
 
 
 @resource.get("/machines/{machine_id}/history", needs="machines:read", answers=PageOf[MachineEvent])
-def get_machine_history(machine_id: Id, query: HistoryFilters) -> Page[MachineEvent]:
+def get_machine_history(machine_id: Id, query: MachineHistoryFilters) -> Page[MachineEvent]:
     """List what happened to a machine: repairs, standstills, preventive work, changes of its record."""
     find(Machine, machine_id)
     found = machine_history.list_history(
@@ -101,7 +101,7 @@ def get_machine_history(machine_id: Id, query: HistoryFilters) -> Page[MachineEv
         page=query.page,
         page_size=query.page_size,
     )
-    requests = [entry.record.id for entry in found.items if entry.kind is HistoryKind.REQUEST]
+    requests = [entry.record.id for entry in found.items if entry.kind is MachineEventKind.REQUEST]
     minutes = machine_history.downtime_minutes(calls.session(), requests)
     events = [_event(entry, minutes) for entry in found.items]
     return Page(items=events, total=found.total, page=found.page, page_size=found.page_size)
@@ -111,14 +111,14 @@ def _event(entry: Happened, minutes: dict[int, int]) -> MachineEvent:
     """An entry of a history as the API answers it."""
     record = entry.record
     match entry.kind:
-        case HistoryKind.REQUEST:
+        case MachineEventKind.REQUEST:
             repair = _repair(record, minutes.get(record.id, 0))
             technician = record.assigned_technician
             return MachineEvent(kind=entry.kind, at=entry.at, by=_named(technician), request=repair)
-        case HistoryKind.DOWNTIME:
+        case MachineEventKind.DOWNTIME:
             stop = Standstill.model_validate(record)
             return MachineEvent(kind=entry.kind, at=entry.at, by=None, downtime=stop)
-        case HistoryKind.PREVENTIVE:
+        case MachineEventKind.PREVENTIVE:
             upkeep = Upkeep(
                 task_id=record.task_id,
                 title=record.task.title,
@@ -128,7 +128,7 @@ def _event(entry: Happened, minutes: dict[int, int]) -> MachineEvent:
                 notes=record.notes,
             )
             return MachineEvent(kind=entry.kind, at=entry.at, by=_named(record.performer), preventive=upkeep)
-        case HistoryKind.CHANGE:
+        case MachineEventKind.CHANGE:
             change = RecordChange(action=record.action, before=record.before, after=record.after)
             return MachineEvent(kind=entry.kind, at=entry.at, by=_named(record.user), change=change)
 

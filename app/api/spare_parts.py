@@ -33,11 +33,12 @@ from app.api.references import MachineInDepartment
 from app.domain import part_catalogue
 from app.domain.imports import sheets, spare_parts
 from app.domain.imports.problems import ImportRefused
-from app.domain.imports.spare_parts import Action, PlannedRow, Report
+from app.domain.imports.spare_parts import ImportAction, PlannedRow, Report
 from app.domain.machines import MachineSparePart
 from app.domain.parts import PartStock, SparePart
 from app.domain.queries import inventory, machines
 from app.domain.queries.paging import MAX_PAGE_SIZE, Page
+from app.errors import BusinessError
 
 resource = Resource(
     "Spare parts", "The catalogue of spare parts. What is in stock of a part, only movements change."
@@ -182,7 +183,7 @@ class ImportedRow(Out):
     """What a line of the file does. Values are told by the names that the API has for them."""
 
     line: int
-    action: Action
+    action: ImportAction
     part_number: str
     part_name: str
     before: dict[str, str | int | None]
@@ -268,8 +269,7 @@ def import_spare_parts(query: ImportOptions, files: list[FileStorage]) -> Import
     otherwise errors are answered with 422, each under `lines.<line>.<column>`.
     """
     if len(files) != 1:
-        errors = {"file": ["Send one file at a time."]}
-        raise ApiError(400, "INVALID_REQUEST", "There is more than one file in the request.", errors)
+        raise BusinessError("ONE_FILE", "Send one file at a time.", field="file")
     data = files[0].read(sheets.MAX_BYTES + 1)
     session = calls.session()
     if query.preview:
@@ -277,7 +277,7 @@ def import_spare_parts(query: ImportOptions, files: list[FileStorage]) -> Import
     try:
         return _report(spare_parts.run(session, data, calls.user_id()), preview=False)
     except ImportRefused as refused:
-        errors = {}
+        errors: dict[str, list[str]] = {}
         for problem in refused.problems:
             place = f"lines.{problem.line}" + (f".{problem.column}" if problem.column else "")
             errors.setdefault(place, []).append(problem.message)

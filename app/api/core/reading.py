@@ -160,4 +160,6 @@ def _multipart(endpoint: Endpoint) -> dict[str, Any]:
             found["form"] = form.model_validate_json(json.dumps(_plain(form, request.form)))
         except ValidationError as error:
             raise invalid(error, "form") from None
+    elif unknown := {name: ["There is no such field."] for name in request.form}:
+        raise ApiError(400, "INVALID_REQUEST", f"Send nothing but files in the field “{field}”.", unknown)
     return found

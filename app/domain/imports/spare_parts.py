@@ -25,7 +25,7 @@ SHOWN = 20  # rows of a preview
 _CHUNK = 500  # ids in one statement
 
 
-class Action(StrEnum):
+class ImportAction(StrEnum):
     """What a line of the file does."""
 
     CREATE = "CREATE"
@@ -38,7 +38,7 @@ class PlannedRow:
     """What one line does: the values before (none for a new part) and after, by column of the API."""
 
     line: int
-    action: Action
+    action: ImportAction
     part_number: str
     part_name: str
     before: Mapping[str, Any]
@@ -159,7 +159,7 @@ def _plan_new(plan: _Plan, row: PartRow, usual_place: int | None, headers: Mappi
     _show(
         plan,
         row,
-        Action.CREATE,
+        ImportAction.CREATE,
         str(row.values["partName"]),
         {},
         {**_told(row), "quantity": row.quantity or 0},
@@ -196,14 +196,14 @@ def _plan_known(
         plan.updated.append(Change(row.line, part.id, before, after))
     else:
         plan.unchanged += 1
-    action = Action.UPDATE if after else Action.KEEP
+    action = ImportAction.UPDATE if after else ImportAction.KEEP
     _show(plan, row, action, str(after.get("part_name", part.part_name)), told_before, told_after)
 
 
 def _show(
     plan: _Plan,
     row: PartRow,
-    action: Action,
+    action: ImportAction,
     name: str,
     before: Mapping[str, Any],
     after: Mapping[str, Any],

@@ -20,7 +20,7 @@ from app.domain.queries.paging import MAX_PAGE_SIZE, Page
 from app.domain.requests import MaintenanceRequest
 
 
-class HistoryKind(StrEnum):
+class MachineEventKind(StrEnum):
     """What kind of thing happened."""
 
     REQUEST = "REQUEST"
@@ -33,17 +33,17 @@ class HistoryKind(StrEnum):
 class Happened:
     """One thing that happened, and the record of it."""
 
-    kind: HistoryKind
+    kind: MachineEventKind
     at: datetime
     record: Any
 
 
 # Where each kind is kept, and when it happened.
 _AT = {
-    HistoryKind.REQUEST: (MaintenanceRequest.id, MaintenanceRequest.reported_at),
-    HistoryKind.DOWNTIME: (MachineDowntime.id, MachineDowntime.started_at),
-    HistoryKind.PREVENTIVE: (PreventiveLog.id, PreventiveLog.performed_at),
-    HistoryKind.CHANGE: (ActivityLog.id, ActivityLog.at),
+    MachineEventKind.REQUEST: (MaintenanceRequest.id, MaintenanceRequest.reported_at),
+    MachineEventKind.DOWNTIME: (MachineDowntime.id, MachineDowntime.started_at),
+    MachineEventKind.PREVENTIVE: (PreventiveLog.id, PreventiveLog.performed_at),
+    MachineEventKind.CHANGE: (ActivityLog.id, ActivityLog.at),
 }
 
 
@@ -63,7 +63,7 @@ def list_history(
     Newest first, or with ``sort`` ``at`` oldest first. At most one statement a kind, and two.
     """
     page, page_size = max(1, page), min(max(1, page_size), MAX_PAGE_SIZE)
-    wanted = [kind for kind in HistoryKind if not kinds or kind in kinds]
+    wanted = [kind for kind in MachineEventKind if not kinds or kind in kinds]
     union = sa.union_all(*(_of(kind, machine_id, since, until) for kind in wanted)).subquery()
     total = session.scalar(sa.select(sa.func.count()).select_from(union)) or 0
     columns = (union.c.at, union.c.kind, union.c.id)
@@ -72,7 +72,10 @@ def list_history(
         sa.select(union).order_by(*order).limit(page_size).offset((page - 1) * page_size)
     ).all()
     records = {kind: _records(session, kind, [row.id for row in rows if row.kind == kind]) for kind in wanted}
-    items = [Happened(HistoryKind(row.kind), row.at, records[HistoryKind(row.kind)][row.id]) for row in rows]
+    items = [
+        Happened(MachineEventKind(row.kind), row.at, records[MachineEventKind(row.kind)][row.id])
+        for row in rows
+    ]
     return Page(items=items, total=total, page=page, page_size=page_size)
 
 
@@ -88,43 +91,45 @@ def downtime_minutes(session: Session, request_ids: Sequence[int]) -> dict[int, 
     return {request_id: int(minutes or 0) for request_id, minutes in session.execute(query)}
 
 
-def _of(kind: HistoryKind, machine_id: int, since: datetime | None, until: datetime | None) -> sa.Select[Any]:
+def _of(
+    kind: MachineEventKind, machine_id: int, since: datetime | None, until: datetime | None
+) -> sa.Select[Any]:
     """Kind, id and time of what happened to a machine, of one kind."""
     key, at = _AT[kind]
     query: Any = sa.select(sa.literal(kind.value).label("kind"), key.label("id"), at.label("at"))
     match kind:
-        case HistoryKind.REQUEST:
+        case MachineEventKind.REQUEST:
             query = query.where(MaintenanceRequest.machine_id == machine_id)
-        case HistoryKind.DOWNTIME:
+        case MachineEventKind.DOWNTIME:
             query = query.where(MachineDowntime.machine_id == machine_id)
-        case HistoryKind.PREVENTIVE:
+        case MachineEventKind.PREVENTIVE:
             query = query.join(PreventiveLog.task).where(PreventiveTask.machine_id == machine_id)
-        case HistoryKind.CHANGE:
+        case MachineEventKind.CHANGE:
             about = (ActivityLog.entity_type == EntityType.MACHINE, ActivityLog.entity_id == machine_id)
             query = query.where(*about)
     return between(query, at, since, until)
 
 
-def _records(session: Session, kind: HistoryKind, ids: Sequence[int]) -> dict[int, Any]:
+def _records(session: Session, kind: MachineEventKind, ids: Sequence[int]) -> dict[int, Any]:
     """The records of one kind by id, with what is shown of them."""
     if not ids:
         return {}
     query: sa.Select[Any]
     match kind:
-        case HistoryKind.REQUEST:
+        case MachineEventKind.REQUEST:
             query = sa.select(MaintenanceRequest).options(
                 joinedload(MaintenanceRequest.failure_code),
                 joinedload(MaintenanceRequest.assigned_technician),
                 joinedload(MaintenanceRequest.machine),
                 joinedload(MaintenanceRequest.work),
             )
-        case HistoryKind.DOWNTIME:
+        case MachineEventKind.DOWNTIME:
             query = sa.select(MachineDowntime)
-        case HistoryKind.PREVENTIVE:
+        case MachineEventKind.PREVENTIVE:
             query = sa.select(PreventiveLog).options(
                 joinedload(PreventiveLog.task), joinedload(PreventiveLog.performer)
             )
-        case HistoryKind.CHANGE:
+        case MachineEventKind.CHANGE:
             query = sa.select(ActivityLog).options(joinedload(ActivityLog.user))
     key, _ = _AT[kind]
     return {record.id: record for record in session.scalars(query.where(key.in_(ids)))}
