@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -259,7 +258,3 @@ def test_lists_take_the_same_number_of_statements_however_long_they_are(
     for _ in range(8):
         add()
     assert count() == few
-
-
-def test_the_clock_of_the_test_stands(clock: ManualClock) -> None:
-    assert clock() == datetime(2026, 3, 2, 8, tzinfo=UTC)
