@@ -14,7 +14,7 @@ from app.access.permissions import Scope
 from app.api.core import calls
 from app.api.core.endpoints import Resource
 from app.api.core.finding import find
-from app.api.core.schemas import Id, In, Instant, Named, Out, PageOf, Paging, Text, left_out
+from app.api.core.schemas import Day, Id, In, Instant, Named, Out, PageOf, Paging, Text, left_out
 from app.domain import accounts, password_resets, passwords, people
 from app.domain.people import Role, Substitution, User
 from app.domain.queries import people as lists
@@ -114,8 +114,8 @@ class SubstitutionIn(In):
     """An absence, both days included, and who does the tasks meanwhile."""
 
     substitute_id: Id
-    starts_on: date = Field(alias="from")
-    ends_on: date = Field(alias="until")
+    starts_on: Day = Field(alias="from")
+    ends_on: Day = Field(alias="until")
 
 
 class SubstitutionOut(Out):
