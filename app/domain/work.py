@@ -31,6 +31,7 @@ class MaintenanceWork(Timestamps, Base):
     __tablename__ = "maintenance_work"
     __table_args__ = (
         sa.Index("ix_maintenance_work_technician", "technician_id", "completed_at"),
+        sa.Index("ix_maintenance_work_technician_started", "technician_id", "started_at"),
         sa.Index("ix_maintenance_work_type", "maintenance_type_id", "completed_at"),
         sa.Index("ix_maintenance_work_started_at", "started_at"),
     )
