@@ -191,7 +191,8 @@ def _checked_quantity(kind: str, quantity: int) -> int:
 def _stock_at(session: Session, part: SparePart, location_id: int | None, field: str) -> PartStock:
     """The part's stock at a location, an empty one where there was none yet."""
     for stock in part.stock:
-        if stock.location_id == location_id:
+        # Where nothing lies any more, nothing is put once the location is out of use.
+        if stock.location_id == location_id and (stock.quantity or stock.location.active):
             return stock
     values.active_row(
         session, StockLocation, location_id, code="UNKNOWN_LOCATION", what="stock location", field=field

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from app.domain import catalogues, departments, records, stock_locations
+from app.domain import catalogues, departments, records, stock, stock_locations
 from app.domain.activity import ActivityLog
 from app.domain.catalogues import FailureCode
 from app.domain.people import Department
@@ -147,3 +147,13 @@ def test_a_location_where_stock_lies_stays_in_use(session):
     session.expire(place)
     with pytest.raises(Conflict):
         stock_locations.delete_location(session, place, None)
+
+
+def test_nothing_is_put_where_a_location_was_emptied_and_given_up(session):
+    part = make_part(session, 7)
+    place = part.default_location
+    stock.record_movement(session, part.id, "OUT", 7, by=None)
+    stock_locations.update_location(session, place, None, active=False)
+    with pytest.raises(BusinessError) as refused:
+        stock.record_movement(session, part.id, "IN", 1, by=None)
+    assert (refused.value.code, refused.value.field) == ("UNKNOWN_LOCATION", "locationId")
