@@ -22,6 +22,7 @@ _NAMES = {
     "part_stock": "stock",
     "process_records": "records of other processes",
     "maintenance_work_steps": "work steps",
+    "preventive_maintenance_task_parts": "kits of preventive tasks",
     "spare_parts_inventory_transactions": "stock movements",
     "spare_parts_request_lines": "lines of parts requests",
     "spare_parts_requests": "parts requests",
