@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from io import BytesIO
 from typing import Any, get_args
 
@@ -165,6 +166,20 @@ def test_one_bad_row_in_the_last_line_imports_nothing_and_is_named(api: Api, sto
     report = send(api.storekeeper, text, "?preview=true")
     assert (report.status_code, report.json["valid"], report.json["errorsTotal"]) == (200, False, 1)
     assert report.json["errors"] == [{"line": 4, "column": "Price", "message": told}]
+
+
+def test_ten_thousand_rows_take_less_than_ten_seconds(api: Api, store: StockLocation) -> None:
+    """Seconds of this process, which on SQLite is all there is: a busy machine makes it no slower."""
+    lines = [f"P-{n:05d};Part {n};1,50;10;5\n" for n in range(10_000)]
+    header = "Part number;Name;Price;Stock;Minimum\n"
+    refused = send(api.storekeeper, header + "".join(lines[:-1]) + "P-LAST;Last;1,50;ten;5\n")
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["lines.10001.Stock"])
+    assert api.storekeeper.get("/spare-parts").json["total"] == 0
+    began = time.process_time()
+    assert send(api.storekeeper, header + "".join(lines)).json["created"] == 10_000
+    assert time.process_time() - began < 10
+    api.session.rollback()
+    assert api.session.scalar(sa.select(sa.func.sum(InventoryTransaction.quantity))) == 100_000
 
 
 def test_what_is_no_import_is_refused(api: Api) -> None:
