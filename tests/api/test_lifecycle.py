@@ -262,7 +262,7 @@ def test_photos_are_uploaded_first_and_belong_to_who_uploaded_them(api: Api) -> 
     picture.seek(0)
     uploaded = api.supervisor.post("/attachments/upload", data={"files": (picture, "leak.png")})
     assert uploaded.status_code == 201, uploaded.json
-    photo = uploaded.json["items"][0]["id"]
+    photo = uploaded.json[0]["id"]
     request = report(api, photos=[photo])
     files = api.manager.get(f"/attachments/entity/MAINTENANCE_REQUEST/{request['id']}").json["items"]
     assert [file["id"] for file in files] == [photo]
