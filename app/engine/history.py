@@ -88,3 +88,29 @@ def path(session: Session, instance_id: int) -> dict[str, list[str]]:
         for flow in (detail or {}).get("flows", ()):
             flows[flow] = None
     return {"elements": list(elements), "flows": list(flows)}
+
+
+# What says that a token has been at an element, whether it has left it since or not.
+REACHING = (
+    HistoryKind.STARTED,
+    HistoryKind.ENTERED,
+    HistoryKind.LEFT,
+    HistoryKind.PASSED,
+    HistoryKind.TIMER,
+)
+
+
+def reached(session: Session, instance_id: int) -> tuple[set[str], set[str]]:
+    """The elements that an instance has come to, whether it has left them or not, and its flows."""
+    rows = session.execute(
+        select(HistoryEntry.element_id, HistoryEntry.detail).where(
+            HistoryEntry.instance_id == instance_id, HistoryEntry.kind.in_(REACHING)
+        )
+    )
+    elements: set[str] = set()
+    flows: set[str] = set()
+    for element_id, detail in rows:
+        if element_id:
+            elements.add(element_id)
+        flows.update((detail or {}).get("flows", ()))
+    return elements, flows

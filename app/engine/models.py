@@ -53,6 +53,22 @@ class DeploymentFile(Base):
     deployment: Mapped[Deployment] = relationship(back_populates="files")
 
 
+class ProcessDraft(Base):
+    """The files of a process as somebody is changing them; ``revision`` counts the saves."""
+
+    __tablename__ = "process_drafts"
+    __table_args__ = (sa.UniqueConstraint("user_id", "key"), sa.Index("ix_process_drafts_key", "key"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(100))
+    user_id: Mapped[int | None]
+    base_id: Mapped[int | None] = mapped_column(sa.ForeignKey("process_deployments.id"))
+    revision: Mapped[int]
+    files: Mapped[Any] = mapped_column(CompactJson)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class InstanceState(StrEnum):
     """Where the life of an instance stands."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from app.engine import deployments
+from app.engine import deployments, scenario_files
 from app.engine.actors import SYSTEM, Actor
 from app.engine.core import ProcessEngine
 from app.engine.models import Deployment
@@ -23,13 +23,14 @@ def folders() -> list[Path]:
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """The files of a process folder by name, with the forms that several processes share.
+    """The files of a process folder by name, with its scenarios and the forms that several processes share.
 
     A process's own form wins over a shared one of the same name.
     """
     shared = sorted(SHARED_FORMS.glob("*.form")) if SHARED_FORMS.is_dir() else []
     own = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
-    return {path.name: path.read_bytes() for path in (*shared, *own)}
+    told = [path for path in (folder / scenario_files.FILE,) if path.is_file()]
+    return {path.name: path.read_bytes() for path in (*shared, *own, *told)}
 
 
 def deploy_folder(

@@ -10,8 +10,8 @@ import pytest
 
 from app.engine import diagram
 from app.engine.core import ProcessEngine
-from app.processes.scenarios import read_scenarios, run_scenarios
 from app.engine.scenario_files import STEPS
+from app.processes.scenarios import read_scenarios, run_scenarios
 from app.processes.shipped import ROOT, WORKFLOWS, read_folder
 
 GUIDE = (ROOT / "docs" / "process-owners-guide.md").read_text(encoding="utf-8")

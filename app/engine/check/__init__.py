@@ -19,6 +19,7 @@ from app.engine.check import (
     messages,
     people,
     reading,
+    scenarios,
     steps,
     structure,
     timers,
@@ -63,6 +64,7 @@ CHECKS: tuple[Callable[[Checked], Iterator[Problem]], ...] = (
     expressions.expressions,
     forms.forms,
     decisions.decision_files,
+    scenarios.scenarios,
     structure.names,
     structure.layout,
 )

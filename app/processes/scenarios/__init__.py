@@ -4,7 +4,21 @@ A scenario runs in a small factory of its own (an empty database in memory, a cl
 still until told), through the same forms, rules and services as the real one.
 """
 
-from app.processes.scenarios.reading import Scenario, ScenarioError, read_scenarios
+from app.engine.scenario_files import Scenario, ScenarioError, read_scenarios
+from app.processes.scenarios.allowance import Allowance
 from app.processes.scenarios.running import ScenarioResult, run_folder, run_scenarios
+from app.processes.scenarios.trial import Coverage, Trial, coverage, try_out
 
-__all__ = ["Scenario", "ScenarioError", "ScenarioResult", "read_scenarios", "run_folder", "run_scenarios"]
+__all__ = [
+    "Allowance",
+    "Coverage",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioResult",
+    "Trial",
+    "coverage",
+    "read_scenarios",
+    "run_folder",
+    "run_scenarios",
+    "try_out",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,28 +16,34 @@ from app.domain.machines import Machine
 from app.domain.notifications import Notification
 from app.domain.parts import SparePart
 from app.domain.parts_requests import SparePartsRequest
+from app.domain.process_records import ProcessRecord
 from app.domain.requests import MaintenanceRequest
 from app.engine import deployments, history, instances, jobs, messages, timers, user_tasks
 from app.engine.actors import SYSTEM
 from app.engine.core import ProcessEngine
 from app.engine.models import Incident, ProcessInstance, TaskState, UserTask
+from app.engine.scenario_files import FILE, Scenario, ScenarioError, read_scenarios
 from app.errors import BusinessError, Conflict, MillwrightError
-from app.processes import shipped
-from app.processes.scenarios.reading import Scenario, ScenarioError, read_scenarios
+from app.processes import generic, shipped
+from app.processes.scenarios.allowance import Allowance, LimitedFeel
 from app.processes.scenarios.world import World, new_world
 
-FILE = "scenarios.yaml"
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class ScenarioResult:
-    """How a scenario went: ``failures`` in words, and the elements and flows that it reached."""
+    """How a scenario went: ``failures`` in words, and the elements and flows that it reached.
+
+    ``ran`` is False where the time was up before its turn came.
+    """
 
     name: str
     failures: list[str] = field(default_factory=list)
     elements: set[str] = field(default_factory=set)
     flows: set[str] = field(default_factory=set)
     seconds: float = 0.0
+    ran: bool = True
 
     @property
     def passed(self) -> bool:
@@ -56,23 +63,42 @@ def run_folder(engine: ProcessEngine, folder: Path) -> list[ScenarioResult]:
 
 
 def run_scenarios(
-    engine: ProcessEngine, files: Mapping[str, bytes], scenarios: list[Scenario]
+    engine: ProcessEngine,
+    files: Mapping[str, bytes],
+    scenarios: list[Scenario],
+    allowance: Allowance | None = None,
 ) -> list[ScenarioResult]:
-    """Run scenarios against a process's files, beside the other shipped processes."""
-    return [_run(engine, files, scenario) for scenario in scenarios]
+    """Run scenarios against a process's files, beside the other shipped processes.
+
+    Whatever is wrong with a scenario or with the files is among the failures. Scenarios for which
+    the ``allowance`` of time does not suffice fail, and say so.
+    """
+    return [_run(engine, files, scenario, allowance or Allowance.unlimited()) for scenario in scenarios]
 
 
-def _run(engine: ProcessEngine, files: Mapping[str, bytes], scenario: Scenario) -> ScenarioResult:
-    began = time.perf_counter()
+def _run(
+    engine: ProcessEngine, files: Mapping[str, bytes], scenario: Scenario, allowance: Allowance
+) -> ScenarioResult:
     result = ScenarioResult(scenario.name)
-    private = ProcessEngine(services=engine.services, bindings=engine.bindings, feel=engine.feel)
+    if allowance.is_used_up:
+        result.ran = False
+        result.failures.append(f"It was not run: {allowance}.")
+        return result
+    began = time.perf_counter()
+    private = ProcessEngine(
+        services=engine.services, bindings=engine.bindings, feel=LimitedFeel(engine.feel, allowance)
+    )
     try:
         with new_world(scenario.given) as world:
-            _Run(private, world, scenario, result).run(files)
+            _Run(private, world, scenario, result, allowance).run(files)
     except BusinessError as error:
         result.failures.append(f"{error.message} ({error.code})")
     except MillwrightError as error:
         result.failures.append(str(error))
+    except Exception as error:
+        # Scenarios are written by people: whatever they hold must not end in a fault of the program.
+        log.info("scenario %r could not be run", scenario.name, exc_info=error)
+        result.failures.append(f"It cannot be understood: {str(error).splitlines()[0][:200]}.")
     result.seconds = time.perf_counter() - began
     return result
 
@@ -81,8 +107,14 @@ class _Run:
     """One scenario under way."""
 
     def __init__(
-        self, engine: ProcessEngine, world: World, scenario: Scenario, result: ScenarioResult
+        self,
+        engine: ProcessEngine,
+        world: World,
+        scenario: Scenario,
+        result: ScenarioResult,
+        allowance: Allowance,
     ) -> None:
+        self.allowance = allowance
         self.engine = engine
         self.world = world
         self.scenario = scenario
@@ -99,6 +131,7 @@ class _Run:
         for number, step in enumerate(self.scenario.steps, 1):
             before = len(self.result.failures)
             try:
+                self.allowance.require()
                 self._step(step)
             except BusinessError as error:
                 at = f" at {error.field}" if error.field else ""
@@ -122,8 +155,18 @@ class _Run:
         if start["process"] == "parts_approval":
             self._start_parts(actor.name, start)
             return
-        values = {"machineId": self.world.machine_id, **self._values(start.get("values") or {})}
+        values = self._values(start.get("values") or {})
+        if self._asks_for_machine(start["process"]):
+            values = {"machineId": self.world.machine_id, **values}
         self.business_key = self._report(start["process"], start.get("by", "supervisor"), values)
+
+    def _asks_for_machine(self, key: str) -> bool:
+        """Whether the start form has a field for the machine of the story."""
+        with self.world.sessions() as session:
+            definition = deployments.newest_definition(self.engine, session, key)
+        start = next((s for s in definition.diagram.starts if s.event is None and s.form), None)
+        form = definition.form(start.form) if start and start.form else None
+        return form is not None and any(field.path == "machineId" for field in form.fields)
 
     def _report(self, key: str, by: str, values: dict[str, Any]) -> str:
         actor = self.world.actor(by)
@@ -212,6 +255,7 @@ class _Run:
         """Let time pass, and the timers go off one after the other on the way."""
         end = self.world.time() + timers.duration(str(length), self.world.time())
         while True:
+            self.allowance.require()
             with self.world.sessions() as session:
                 due = session.scalar(
                     select(ProcessInstance.next_due_at)
@@ -232,11 +276,23 @@ class _Run:
                 self.engine,
                 session,
                 str(given.get("name")),
-                str(given.get("to") or self.business_key),
+                self._receiver(session, given.get("to")),
                 given.get("payload") or {},
                 self.world.actor(given["by"]) if "by" in given else SYSTEM,
             )
         self._settle()
+
+    def _receiver(self, session: Any, to: Any) -> str:
+        """A business key; a process's key means its newest instance, nothing the story's own."""
+        if not to:
+            return self.business_key
+        newest = session.scalar(
+            select(ProcessInstance.business_key)
+            .where(ProcessInstance.key == str(to))
+            .order_by(ProcessInstance.id.desc())
+            .limit(1)
+        )
+        return str(newest or to)
 
     def _settle(self) -> None:
         jobs.drain(self.engine, self.world.sessions)
@@ -311,6 +367,8 @@ class _Run:
             model: Any = MaintenanceRequest
             if instance.subject_type == "spare_parts_request":
                 model = SparePartsRequest
+            elif instance.subject_type == generic.SUBJECT:
+                model = ProcessRecord
             self._compare("The status", wanted, str(session.get_one(model, instance.subject_id).status))
 
     def _expect_open(self, wanted: list[str]) -> None:
@@ -370,9 +428,9 @@ class _Run:
         with self.world.sessions() as session:
             ids = list(session.scalars(select(ProcessInstance.id).where(ProcessInstance.key == key)))
             for instance_id in ids:
-                path = history.path(session, instance_id)
-                self.result.elements.update(path["elements"])
-                self.result.flows.update(path["flows"])
+                elements, flows = history.reached(session, instance_id)
+                self.result.elements |= elements
+                self.result.flows |= flows
 
 
 def _rows(

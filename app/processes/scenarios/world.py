@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
@@ -23,8 +25,8 @@ from app.domain.parts import SparePart, StockLocation
 from app.domain.people import Department, Role, User
 from app.engine import models as engine_models  # noqa: F401 - completes the metadata
 from app.engine.actors import Actor
+from app.engine.scenario_files import ScenarioError
 from app.processes.directory import actor_of
-from app.processes.scenarios.reading import ScenarioError
 
 # A Monday morning in winter: no daylight saving within reach.
 BEGINNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -159,12 +161,56 @@ def _money(value: Any) -> Decimal:
 @contextmanager
 def new_world(given: dict[str, Any]) -> Iterator[World]:
     """A furnished factory at 8 on a Monday morning, gone afterwards. Raises :class:`ScenarioError`."""
-    engine = sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    configure(engine)
-    Base.metadata.create_all(engine)
     time = ManualClock(BEGINNING)
+    with _empty_database() as database, clock.use(time):
+        yield World(sessionmaker(database, expire_on_commit=False), time, given)
+
+
+# Databases in memory whose last story is over. SQLAlchemy remembers for each what it has compiled,
+# which takes longer than everything else that a scenario does.
+_idle: list[sa.Engine] = []
+IDLE_LIMIT = 2
+
+
+@contextmanager
+def _empty_database() -> Iterator[sa.Engine]:
+    """A database in memory with all tables and nothing in them, for one story."""
     try:
-        with clock.use(time):
-            yield World(sessionmaker(engine, expire_on_commit=False), time, given)
+        database = _idle.pop()
+    except IndexError:
+        database = _new_database()
+    _connection(database).deserialize(_empty_tables())
+    try:
+        yield database
+    except BaseException:
+        database.dispose()  # whatever was going on in it
+        raise
+    if len(_idle) < IDLE_LIMIT:
+        _idle.append(database)
+    else:
+        database.dispose()
+
+
+def _new_database() -> sa.Engine:
+    database = sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    configure(database)
+    return database
+
+
+def _connection(database: sa.Engine) -> sqlite3.Connection:
+    connection = database.raw_connection()
+    try:
+        return cast(sqlite3.Connection, connection.driver_connection)
     finally:
-        engine.dispose()
+        connection.close()
+
+
+@cache
+def _empty_tables() -> bytes:
+    """The image of a database with all tables."""
+    database = _new_database()
+    Base.metadata.create_all(database)
+    try:
+        return _connection(database).serialize()
+    finally:
+        database.dispose()
