@@ -81,6 +81,7 @@ processes:read                 all   -           -         all   -     all   -
 processes:deploy               all   -           -         -     -     all   -
 instances:list                 all   -           -         all   -     all   -
 instances:read                 all   -           -         all   -     all   own
+instances:inspect              all   -           -         all   -     all   -
 instances:operate              all   -           -         all   -     -     -
 incidents:read                 all   -           -         all   -     all   -
 decisions:evaluate             all   -           -         all   -     all   -

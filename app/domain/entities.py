@@ -23,4 +23,5 @@ class EntityType(StrEnum):
     PROCESS_RECORD = "PROCESS_RECORD"
     ATTACHMENT = "ATTACHMENT"
     SETTING = "SETTING"
+    PROCESS = "PROCESS"  # one version of it
     ACTIVITY_LOG = "ACTIVITY_LOG"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -88,6 +90,18 @@ def files_of(session: Session, deployment_id: int) -> dict[str, bytes]:
         DeploymentFile.deployment_id == deployment_id
     )
     return {row.name: row.content for row in session.execute(query.order_by(DeploymentFile.name))}
+
+
+def form_schema(session: Session, deployment_id: int, form_id: str) -> dict[str, Any] | None:
+    """A form's file as JSON, as it was uploaded; None where the version has no such form."""
+    wanted = f"{form_id}.form"
+    query = select(DeploymentFile.name, DeploymentFile.content).where(
+        DeploymentFile.deployment_id == deployment_id, DeploymentFile.name.endswith(wanted, autoescape=True)
+    )
+    found = (row.content for row in session.execute(query) if PurePosixPath(row.name).name == wanted)
+    content = next(found, None)
+    schema: dict[str, Any] | None = None if content is None else json.loads(content)
+    return schema
 
 
 def latest_of_all(session: Session) -> list[Deployment]:

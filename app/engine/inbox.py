@@ -42,12 +42,13 @@ def list_tasks(
     process: str | None = None,
     priority: str | None = None,
     overdue: bool = False,
+    instance_id: int | None = None,
     q: str | None = None,
     sort: str = "urgency",
     page: int = 1,
     page_size: int = 25,
 ) -> Page:
-    """Open tasks: assigned to the actor (``mine``), free for their group (``group``), or ``all``.
+    """Open tasks: assigned to the actor (``mine``), free for their group (``group``), or ``all`` in sight.
 
     The tasks of people the actor stands in for are theirs too. ``q`` searches title, detail, step
     and business key.
@@ -57,6 +58,8 @@ def list_tasks(
         conditions.append(UserTask.process_key == process)
     if priority:
         conditions.append(UserTask.priority == priority)
+    if instance_id is not None:
+        conditions.append(UserTask.instance_id == instance_id)
     if overdue:
         conditions.append(UserTask.due_at < clock.now())
     if q and q.strip():
@@ -73,10 +76,25 @@ def list_tasks(
 
 def _scope(actor: Actor, scope: str) -> ColumnElement[bool]:
     if scope == "all":
-        return UserTask.state == TaskState.OPEN
+        return UserTask.state == TaskState.OPEN if actor.oversees else _in_sight(actor)
     if scope == "group":
         return for_group(actor)
     return UserTask.assignee_id.in_([i.user_id for i in actor.identities if i.user_id is not None])
+
+
+def _in_sight(actor: Actor) -> ColumnElement[bool]:
+    """What :func:`app.engine.user_tasks.may_see` shows of open tasks to those who do not oversee the work."""
+    found: list[ColumnElement[bool]] = []
+    for identity in actor.identities:
+        if identity.user_id is not None:
+            found.append(UserTask.assignee_id == identity.user_id)
+        if identity.role is not None:
+            department: ColumnElement[bool] = UserTask.candidate_department_id.is_(None)
+            if identity.department_id is not None:
+                department = or_(department, UserTask.candidate_department_id == identity.department_id)
+            found.append(and_(UserTask.candidate_role == identity.role, department))
+            found.append(UserTask.escalation_role == identity.role)
+    return or_(*found) if found else UserTask.id.is_(None)
 
 
 def for_group(actor: Actor) -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from app.engine.execution import Execution
 from app.engine.gateways import ORIGIN, Join, call_off_others, origin
 from app.engine.models import HistoryKind, InstanceState, ProcessInstance, UserTask
 from app.engine.models import TaskState as RowState
-from app.engine.operations import open_instance, reason_given
+from app.engine.operations import open_instance, reason_given, tried
 from app.engine.state import BOUNDARY_JOIN, BOUNDARY_SPLIT, STANDING
 from app.errors import Conflict
 
@@ -100,14 +100,8 @@ def preview(
 
     The move is made and taken back, service tasks included. Raises as these do.
     """
-    queued = list(session.info.get("queued_jobs", ()))
-    savepoint = session.begin_nested()
-    try:
+    with tried(session, keep=False):
         found = _move(engine, session, instance_id, actor, from_element, to_element, "preview")
-    finally:
-        savepoint.rollback()
-        session.info["queued_jobs"] = queued
-        session.expire_all()
     return replace(found, opened=[replace(outline, id=None) for outline in found.opened])
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
@@ -55,6 +56,27 @@ def open_instance(session: Session, instance_id: int) -> ProcessInstance:
     if instance.state not in OPEN_STATES:
         raise Conflict(f"{instance.business_key} has ended.")
     return instance
+
+
+@contextmanager
+def tried(session: Session, *, keep: bool = True) -> Iterator[None]:
+    """Do something that is taken back as a whole where it raises, or in any case without ``keep``.
+
+    The jobs that it queued are not announced then.
+    """
+    queued = list(session.info.get("queued_jobs", ()))
+    savepoint = session.begin_nested()
+    kept = False
+    try:
+        yield
+        kept = keep
+        if keep:
+            savepoint.commit()
+    finally:
+        if not kept:
+            savepoint.rollback()
+            session.info["queued_jobs"] = queued
+            session.expire_all()
 
 
 def cancel(
@@ -169,9 +191,9 @@ def set_variables(
     instance = open_instance(session, instance_id)
     outline = engine.definition(session, instance.deployment_id).outline
     facts = {"actor", *engine.facts(instance.key, outline)}
-    for name, value in changes.items():
+    for name in changes:
         _check_name(name, facts)
-        _check_value(name, value)
+    check_values(changes, "variables")
     before = instance.engine_state["variables"]
     after = {name: value for name, value in {**before, **changes}.items() if value is not None}
     if _size(after) > VARIABLES_BYTES:
@@ -199,15 +221,18 @@ def _check_name(name: str, facts: set[str]) -> None:
         raise BusinessError("BAD_VARIABLE_NAME", message, field=field)
 
 
-def _check_value(name: str, value: Any) -> None:
-    field = f"variables.{name}"
-    if not _is_json(value, VARIABLE_DEPTH):
-        message = (
-            "A variable is text, a number, true, false, null, or a list or object of these, not too deep."
-        )
-        raise BusinessError("BAD_VARIABLE", message, field=field)
-    if _size(value) > VARIABLE_BYTES:
-        raise BusinessError("VARIABLE_TOO_LARGE", "A variable holds 64 kB at most.", field=field)
+def check_values(values: Mapping[str, Any], field: str) -> None:
+    """See that values can be stored as variables of an instance.
+
+    :raises BusinessError: BAD_VARIABLE, VARIABLE_TOO_LARGE (field ``<field>.<name>``)
+    """
+    for name, value in values.items():
+        if not _is_text(name) or not _is_json(value, VARIABLE_DEPTH):
+            message = "Send text, numbers, true, false, null, or lists or objects of these, not too deep."
+            raise BusinessError("BAD_VARIABLE", message, field=f"{field}.{name[:60]}")
+        if _size(value) > VARIABLE_BYTES:
+            message = "This holds more than 64 kB."
+            raise BusinessError("VARIABLE_TOO_LARGE", message, field=f"{field}.{name[:60]}")
 
 
 def _is_json(value: Any, depth: int) -> bool:

@@ -167,6 +167,19 @@ def list_instances(
     return Listed(items, total or 0, page, page_size)
 
 
+def instance_row(session: Session, instance: ProcessInstance) -> InstanceRow:
+    """One instance as lists show it."""
+    deployment = session.get_one(Deployment, instance.deployment_id)
+    tasks, incidents = _by_instance(session, [instance.id])
+    return InstanceRow(
+        instance,
+        deployment.version,
+        deployment.name,
+        tasks.get(instance.id, []),
+        incidents.get(instance.id, []),
+    )
+
+
 def _has_task(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return ProcessInstance.id.in_(sa.select(UserTask.instance_id).where(condition))
 
@@ -202,6 +215,21 @@ def _sorted(query: Query, sorts: dict[str, Any], sort: str, last: Any, page: int
     order = (column.desc(), last.desc()) if sort.startswith("-") else (column, last)
     size = min(max(1, page_size), MAXIMUM_PAGE)
     return query.order_by(*order).limit(size).offset((max(1, page) - 1) * size)
+
+
+def listed(
+    session: Session,
+    query: sa.Select[Any],
+    sorts: dict[str, Any],
+    sort: str,
+    last: Any,
+    page: int,
+    page_size: int,
+) -> Listed[Any]:
+    """A page of a query over one class, and how many rows it has in all."""
+    total = session.scalar(sa.select(sa.func.count()).select_from(query.with_only_columns(last).subquery()))
+    rows = session.scalars(_sorted(query, sorts, sort, last, page, page_size))
+    return Listed(list(rows), total or 0, page, page_size)
 
 
 def list_incidents(
@@ -260,6 +288,14 @@ def list_versions(session: Session, key: str, *, page: int = 1, page_size: int =
     return Listed(
         [VersionRow(deployment, number) for deployment, number in rows], total or 0, page, page_size
     )
+
+
+def version_row(session: Session, deployment: Deployment) -> VersionRow:
+    """One version as lists show it."""
+    query = sa.select(sa.func.count(ProcessInstance.id)).where(
+        ProcessInstance.deployment_id == deployment.id, ProcessInstance.state.in_(OPEN_STATES)
+    )
+    return VersionRow(deployment, session.scalar(query) or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,25 +361,15 @@ def list_history(
         conditions.append(HistoryEntry.kind.in_(kinds))
     if element is not None:
         conditions.append(HistoryEntry.element_id == element)
-    total = session.scalar(sa.select(sa.func.count(HistoryEntry.id)).where(*conditions))
     # Entries are only ever added: their ids are in the order of time.
-    query = _sorted(
-        sa.select(HistoryEntry).where(*conditions),
-        {"at": HistoryEntry.id},
-        sort,
-        HistoryEntry.id,
-        page,
-        page_size,
-    )
-    return Listed(list(session.scalars(query)), total or 0, page, page_size)
+    query = sa.select(HistoryEntry).where(*conditions)
+    return listed(session, query, {"at": HistoryEntry.id}, sort, HistoryEntry.id, page, page_size)
 
 
 def jobs_of(session: Session, instance_id: int, *, page: int = 1, page_size: int = 25) -> Listed[Job]:
     """What an instance has had done outside itself: messages, retries; newest first."""
-    condition = Job.instance_id == instance_id
-    total = session.scalar(sa.select(sa.func.count(Job.id)).where(condition))
-    query = _sorted(sa.select(Job).where(condition), {"id": Job.id}, "-id", Job.id, page, page_size)
-    return Listed(list(session.scalars(query)), total or 0, page, page_size)
+    query = sa.select(Job).where(Job.instance_id == instance_id)
+    return listed(session, query, {"id": Job.id}, "-id", Job.id, page, page_size)
 
 
 def awaited_messages(engine: ProcessEngine, session: Session, instance_id: int) -> list[Awaited]:

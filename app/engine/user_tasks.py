@@ -23,6 +23,7 @@ from app.engine.models import (
     TaskState,
     UserTask,
 )
+from app.engine.queries import Listed, listed
 from app.errors import BusinessError, Conflict, Forbidden, NotFound
 
 if TYPE_CHECKING:
@@ -266,6 +267,22 @@ def comments(session: Session, instance_id: int) -> list[TaskComment]:
     """What was said about an instance, oldest first."""
     query = select(TaskComment).where(TaskComment.instance_id == instance_id).order_by(TaskComment.id)
     return list(session.scalars(query))
+
+
+def list_comments(
+    session: Session,
+    instance_id: int,
+    *,
+    q: str = "",
+    sort: str = "createdAt",
+    page: int = 1,
+    page_size: int = 25,
+) -> Listed[TaskComment]:
+    """A page of what was said about an instance, oldest first, or newest first (``-createdAt``)."""
+    query = select(TaskComment).where(TaskComment.instance_id == instance_id)
+    for word in q.split():
+        query = query.where(TaskComment.body.icontains(word, autoescape=True))
+    return listed(session, query, {"createdAt": TaskComment.id}, sort, TaskComment.id, page, page_size)
 
 
 # -- forms and completing ----------------------------------------------------------------------

@@ -86,6 +86,11 @@ class TaskForm:
         """
         return {item.path: item.given_files for item in self._open_items() if item.given_files}
 
+    @property
+    def shown(self) -> list[Item]:
+        """The items that hold a value and are not hidden, those in rows too."""
+        return [item for item in self.scope.walk() if item.component.holds_value and _is_shown(item)]
+
     def _open_items(self) -> list[Item]:
         """The items that may be answered: not hidden, nor in something hidden, nor read-only."""
         return [item for item in self.scope.walk() if _is_shown(item) and not item.locked]

@@ -1,0 +1,323 @@
+"""Processes: their versions and files, checking and deploying them, and starting instances."""
+
+from __future__ import annotations
+
+from app.api import named_files
+from app.api.core import calls
+from app.api.core.endpoints import Download, Resource
+from app.api.core.schemas import PageOf
+from app.api.instance_schemas import InstanceOut, instance_out
+from app.api.process_checks import Examined, examine_check, examine_deploy, refuse
+from app.api.process_schemas import (
+    CheckIn,
+    CheckOut,
+    DeployIn,
+    DifferencesOut,
+    DiffQuery,
+    ElementOut,
+    FileOut,
+    MigrationIn,
+    MigrationItem,
+    MigrationOut,
+    ProcessDetail,
+    ProcessFilters,
+    ProcessKey,
+    ProcessOut,
+    StartIn,
+    Version,
+    VersionDetail,
+    VersionFilters,
+    VersionOut,
+)
+from app.api.task_schemas import FormOut, form_out
+from app.domain import activity
+from app.domain.entities import EntityType
+from app.domain.people import Role
+from app.domain.queries.paging import Page
+from app.engine import deployments, differences, instances, migration, queries, user_tasks
+from app.engine.definitions import Definition
+from app.engine.differences import Differences
+from app.engine.models import Deployment
+from app.engine.queries import ProcessRow, VersionRow
+from app.engine.user_tasks import InvalidSubmission
+from app.errors import BusinessError, Forbidden, NotFound
+
+resource = Resource(
+    "Processes", "What the factory does, as diagrams, decision tables and forms, in numbered versions."
+)
+
+MEDIA = {
+    "bpmn": "application/xml",
+    "dmn": "application/xml",
+    "form": "application/json",
+    "yaml": "text/plain",
+}
+OTHER = "application/octet-stream"
+
+
+# -- reading -------------------------------------------------------------------------------------
+
+
+@resource.get("/processes", needs="processes:read", answers=PageOf[ProcessOut])
+def list_processes(query: ProcessFilters) -> Page[ProcessOut]:
+    """List the deployed processes, by name."""
+    words = query.q.casefold().split()
+    found = [
+        _process_out(row)
+        for row in queries.list_processes(calls.session())
+        if all(word in f"{row.deployment.name} {row.deployment.key}".casefold() for word in words)
+    ]
+    first = (query.page - 1) * query.page_size
+    return Page(found[first : first + query.page_size], len(found), query.page, query.page_size)
+
+
+@resource.get("/processes/{key}", needs="processes:read", answers=ProcessDetail)
+def get_process(key: ProcessKey) -> ProcessDetail:
+    """Get a process with what its newest diagram says."""
+    row = next((row for row in queries.list_processes(calls.session()) if row.deployment.key == key), None)
+    if row is None:
+        raise NotFound(f"No process named {key} is deployed.")
+    definition = calls.engine().definition(calls.session(), row.deployment.id)
+    start = next((start for start in definition.diagram.starts if start.event is None), None)
+    return ProcessDetail(
+        **_process_out(row).model_dump(),
+        documentation=definition.diagram.documentation,
+        subject_type=calls.engine().binding(key).subject_type,
+        start_roles=_listed(row.deployment.start_roles),
+        start_messages=list(definition.diagram.start_messages),
+        has_start_form=start is not None and start.form is not None,
+        elements=_elements(definition),
+        decisions=sorted(definition.decisions),
+    )
+
+
+@resource.get("/processes/{key}/versions", needs="processes:read", answers=PageOf[VersionOut])
+def list_process_versions(key: ProcessKey, query: VersionFilters) -> Page[VersionOut]:
+    """List the versions of a process, newest first."""
+    _latest(key)
+    found = queries.list_versions(calls.session(), key, page=query.page, page_size=query.page_size)
+    return Page([_version_out(row) for row in found.items], found.total, found.page, found.page_size)
+
+
+@resource.get("/processes/{key}/versions/{version}", needs="processes:read", answers=VersionDetail)
+def get_process_version(key: ProcessKey, version: Version) -> VersionDetail:
+    """Get a version with the names of its files and its elements."""
+    return _version_detail(deployments.get_version(calls.session(), key, version))
+
+
+@resource.get(
+    "/processes/{key}/versions/{version}/files/{name}",
+    needs="processes:read",
+    answers=Download,
+    media=(*dict.fromkeys(MEDIA.values()), OTHER),
+)
+def download_process_file(key: ProcessKey, version: Version, name: ProcessKey) -> Download:
+    """Download a file of a version, as it was deployed. It is saved, never shown."""
+    deployment = deployments.get_version(calls.session(), key, version)
+    files = deployments.files_of(calls.session(), deployment.id)
+    if name not in files:
+        raise NotFound(f"Version {version} of {key} has no file of that name.")
+    return Download(files[name], MEDIA.get(name.rpartition(".")[2], OTHER), name)
+
+
+@resource.get("/processes/{key}/diff", needs="processes:read", answers=DifferencesOut)
+def compare_process_versions(key: ProcessKey, query: DiffQuery) -> Differences:
+    """Tell what differs between two versions: diagram, decision tables, forms and files.
+
+    Without `to`, the newest version is meant.
+    """
+    session = calls.session()
+    old = deployments.get_version(session, key, query.from_version)
+    new = (
+        _latest(key) if query.to_version is None else deployments.get_version(session, key, query.to_version)
+    )
+    return differences.compare(deployments.files_of(session, old.id), deployments.files_of(session, new.id))
+
+
+# -- changing ------------------------------------------------------------------------------------
+
+
+@resource.post("/processes/{key}/check", needs="processes:deploy", answers=CheckOut, prepares=examine_check)
+def check_process(key: ProcessKey, body: CheckIn, prepared: Examined) -> CheckOut:
+    """Look for mistakes in files, and run their scenarios if asked to. Nothing is deployed."""
+    return prepared.out
+
+
+@resource.post(
+    "/processes/{key}/deploy",
+    needs="processes:deploy",
+    answers=VersionDetail,
+    status=201,
+    prepares=examine_deploy,
+)
+def deploy_process(key: ProcessKey, body: DeployIn, prepared: Examined) -> VersionDetail:
+    """Make files the newest version of a process. The same files again change nothing.
+
+    Refused with all problems where the checks find errors, and where a scenario among the files fails.
+    Running instances keep their version; new ones start with this one.
+    """
+    engine, session, actor = calls.engine(), calls.session(), calls.actor()
+    if body.override_scenarios and actor.role != Role.ADMIN:
+        raise Forbidden("Only an administrator deploys files whose scenarios fail.")
+    failed = refuse(prepared, key, override=body.override_scenarios)
+    before = deployments.latest(session, key)
+    deployment = deployments.deploy(engine, session, prepared.files, by=actor, note=body.note.strip())
+    if before is None or before.id != deployment.id:
+        told = {"key": key, "version": deployment.version, "note": deployment.note}
+        activity.record(
+            session,
+            "DEPLOY_PROCESS",
+            EntityType.PROCESS,
+            deployment.id,
+            calls.user_id(),
+            before=None if before is None else {"version": before.version},
+            after=told | ({"failedScenarios": failed} if failed else {}),
+        )
+    calls.location(f"/processes/{key}/versions/{deployment.version}")
+    return _version_detail(deployment)
+
+
+@resource.post("/processes/{key}/migrate", needs="processes:deploy", answers=MigrationOut)
+def migrate_process(key: ProcessKey, body: MigrationIn) -> MigrationOut:
+    """Let running instances go on in another version, or only say what would become of them (`dryRun`).
+
+    A dry run looks at the instances named, or at all open ones that have another version, 500 at most.
+    Otherwise `instanceIds` and `reason` are required. Those that cannot move stay, and the answer says why.
+    """
+    engine, session, actor = calls.engine(), calls.session(), calls.actor()
+    target = deployments.get_version(session, key, body.to_version)
+    forecasts = migration.plan(
+        engine,
+        session,
+        key,
+        body.to_version,
+        from_version=body.from_version,
+        instance_ids=body.instance_ids,
+        mapping=body.mapping,
+    )
+    if body.dry_run:
+        items = [_migration_item(forecast, moved=False) for forecast in forecasts]
+        return MigrationOut(to_version=target.version, dry_run=True, instances=items)
+    if body.instance_ids is None:
+        raise BusinessError("INSTANCES_MISSING", "Name the instances that move.", field="instanceIds")
+    if body.reason is None:
+        raise BusinessError("REASON_MISSING", "Say why: the history tells it to others.", field="reason")
+    items = []
+    for forecast in forecasts:
+        outcome = migration.attempt(engine, session, forecast, target.id, actor, body.reason, body.mapping)
+        items.append(_migration_item(outcome, moved=outcome.can_move))
+    return MigrationOut(to_version=target.version, dry_run=False, instances=items)
+
+
+# -- starting ------------------------------------------------------------------------------------
+
+
+@resource.get("/processes/{key}/start-form", needs="processes:start", answers=FormOut)
+def get_process_start_form(key: ProcessKey) -> FormOut:
+    """Get the form that starts a process, for those who may start it."""
+    deployment = _startable(key)
+    engine, session = calls.engine(), calls.session()
+    form = user_tasks.start_form(engine, session, key, calls.actor())
+    definition = engine.definition(session, deployment.id)
+    start = next(start for start in definition.diagram.starts if start.event is None)
+    return form_out(form, start.form, deployment.id)
+
+
+@resource.post("/processes/{key}/start", needs="processes:start", answers=InstanceOut, status=201)
+def start_process(key: ProcessKey, body: StartIn) -> InstanceOut:
+    """Start an instance of the newest version with the answers of its start form."""
+    _startable(key)
+    engine, session, actor = calls.engine(), calls.session(), calls.actor()
+    form = user_tasks.start_form(engine, session, key, actor, json=body.values)
+    if not form.validate():
+        raise InvalidSubmission(form)
+    named: list[int] = []
+    for path, ids in form.given_files.items():
+        named_files.checker()(path, ids)
+        named += ids
+    instance = instances.start(engine, session, key, actor, form.values())
+    named_files.link(instance.subject_type, instance.subject_id, named)
+    calls.location(f"/instances/{instance.id}")
+    return instance_out(queries.instance_row(session, instance))
+
+
+# -- inner parts ---------------------------------------------------------------------------------
+
+
+def _latest(key: str) -> Deployment:
+    """The newest version of a process. Raises :class:`NotFound`."""
+    found = deployments.latest(calls.session(), key)
+    if found is None:
+        raise NotFound(f"No process named {key} is deployed.")
+    return found
+
+
+def _startable(key: str) -> Deployment:
+    deployment = _latest(key)
+    if not instances.may_start(deployment, calls.actor()):
+        roles = calls.engine().bindings.roles
+        names = [roles.get(role, role) for role in _listed(deployment.start_roles)]
+        raise Forbidden(f"{deployment.name} is started by: {', '.join(names)}.")
+    return deployment
+
+
+def _listed(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]
+
+
+def _elements(definition: Definition) -> list[ElementOut]:
+    return [
+        ElementOut(id=element.id, name=element.label, type=element.type)
+        for element in definition.diagram.elements.values()
+    ]
+
+
+def _process_out(row: ProcessRow) -> ProcessOut:
+    deployment = row.deployment
+    return ProcessOut(
+        key=deployment.key,
+        name=deployment.name,
+        version=deployment.version,
+        versions=row.versions,
+        deployed_at=deployment.deployed_at,
+        deployed_by=deployment.deployed_by_name,
+        open_instances=row.open_instances,
+        open_incidents=row.open_incidents,
+    )
+
+
+def _version_out(row: VersionRow) -> VersionOut:
+    deployment = row.deployment
+    return VersionOut(
+        version=deployment.version,
+        name=deployment.name,
+        note=deployment.note,
+        digest=deployment.digest,
+        deployed_at=deployment.deployed_at,
+        deployed_by=deployment.deployed_by_name,
+        open_instances=row.open_instances,
+    )
+
+
+def _version_detail(deployment: Deployment) -> VersionDetail:
+    session = calls.session()
+    files = deployments.files_of(session, deployment.id)
+    definition = calls.engine().definition(session, deployment.id)
+    return VersionDetail(
+        **_version_out(queries.version_row(session, deployment)).model_dump(),
+        files=[FileOut(name=name, size=len(content)) for name, content in files.items()],
+        elements=_elements(definition),
+    )
+
+
+def _migration_item(forecast: migration.Forecast, *, moved: bool) -> MigrationItem:
+    return MigrationItem(
+        instance_id=forecast.instance_id,
+        business_key=forecast.business_key,
+        state=forecast.state,
+        version=forecast.version,
+        stands_at=forecast.stands_at,
+        can_move=forecast.can_move,
+        moved=moved,
+        reasons=forecast.reasons,
+    )
