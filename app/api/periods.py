@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app import clock
+from app import clock, current
 from app.access import permissions
 from app.api.core import calls
 from app.api.core.schemas import Id, In, Instant, Out, left_out
@@ -83,4 +83,5 @@ def scope_of(period: Period, reach: permissions.Scope, filters: In | None = None
         machine_id=getattr(wanted, "machine_id", None),
         part_group=getattr(wanted, "part_group", None),
         technician_id=calls.user_id() if reach is permissions.Scope.ASSIGNED else None,
+        zone=current.site().zone,
     )

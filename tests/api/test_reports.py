@@ -91,6 +91,14 @@ def test_a_file_is_saved_under_its_name_and_never_shown_inline(api: Api, plant: 
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_until_somebody_sets_a_time_zone_it_is_that_of_the_environment(api: Api, plant: Plant) -> None:
+    api.application.config["MILLWRIGHT_TIME_ZONE"] = "Asia/Tokyo"
+    found = api.manager.get(f"/reports/downtime?{DAY}").json
+    assert (found["timeZone"], found["subtitle"]) == ("Asia/Tokyo", ["2026-03-02 17:00 to 2026-03-03 05:00"])
+    days = api.manager.get(f"/analytics/downtime?{DAY}&groupBy=day").json["steps"]
+    assert [(day["first"], day["minutes"]) for day in days] == [("2026-03-02", 240), ("2026-03-03", 90)]
+
+
 def test_names_in_a_file_are_no_formulas(api: Api, plant: Plant) -> None:
     with unit_of_work(api.session):
         factories.make_part(api.session, 2, part_name='=HYPERLINK("http://x")', part_number="@A1")

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.database import Money
-from app.domain import settings
 from app.domain.analytics import calendar, stops
 from app.domain.analytics.scope import Scope
 from app.domain.machines import Machine
@@ -156,7 +155,7 @@ def _groups(parts: list[PartConsumption]) -> tuple[GroupConsumption, ...]:
 
 def _steps(session: Session, scope: Scope, group_by: str) -> tuple[ConsumptionStep, ...]:
     """The movements one by one, divided among days, weeks or months of the site's time zone."""
-    found = calendar.buckets(scope.since, scope.until, group_by, settings.site(session).zone)
+    found = calendar.buckets(scope.since, scope.until, group_by, scope.zone_on_the_wall(session))
     quantities, costs = [0] * len(found), [Decimal(0)] * len(found)
     query = _movements(
         scope,

@@ -93,7 +93,7 @@ def costs(session: Session, scope: Scope, group_by: str | None = None) -> CostAn
     :raises BusinessError: PERIOD_TOO_LONG
     """
     site = settings.site(session)
-    found = calendar.buckets(scope.since, scope.until, group_by, site.zone) if group_by else []
+    found = calendar.buckets(scope.since, scope.until, group_by, scope.zone or site.zone) if group_by else []
     cost = sa.type_coerce(sa.func.sum(PartsUsage.cost), Money)
     spent_on = _used(scope, Machine.id, cost).group_by(Machine.id)
     by_machine: dict[int, Decimal] = {row[0]: row[1] for row in session.execute(spent_on)}

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.domain import settings
 from app.domain.analytics import calendar, intervals, machines, stops
 from app.domain.analytics.intervals import Interval
 from app.domain.analytics.machines import MachineName
@@ -53,7 +52,7 @@ def downtime(session: Session, scope: Scope, group_by: str | None = None) -> Dow
 
     :raises BusinessError: PERIOD_TOO_LONG
     """
-    zone = settings.site(session).zone
+    zone = scope.zone_on_the_wall(session)
     found = calendar.buckets(scope.since, scope.until, group_by, zone) if group_by else []
     names = machines.names(session, scope)
     times: dict[int, list[Interval]] = {}

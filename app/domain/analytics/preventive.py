@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.domain import settings
 from app.domain.analytics.calendar import midnight
 from app.domain.analytics.scope import Scope
 from app.domain.analytics.stops import ROWS_AT_ONCE
@@ -43,7 +42,7 @@ def compliance(session: Session, scope: Scope) -> PreventiveCompliance:
     Of a task that nobody has dealt with for long only its oldest due date is known. Narrowed to a technician
     it is about the tasks that are theirs.
     """
-    zone = settings.site(session).zone
+    zone = scope.zone_on_the_wall(session)
     first, end = _days(scope, zone)
     on_time = late = skipped = 0
     done = (

@@ -28,7 +28,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.domain import settings
 from app.domain.analytics import intervals, machines, stops
 from app.domain.analytics.machines import MachineName
 from app.domain.analytics.scope import Scope
@@ -98,7 +97,7 @@ class ReliabilityAnalysis:
 
 def reliability(session: Session, scope: Scope) -> ReliabilityAnalysis:
     """MTBF, MTTR and availability of the scope's machines, as the module says. Three statements."""
-    observed = machines.observed(session, scope, settings.site(session).zone)
+    observed = machines.observed(session, scope, scope.zone_on_the_wall(session))
     stopped = dict(stops.by_machine(session, scope))
     found = tuple(
         MachineReliability(item.machine, measure(stopped.get(item.machine.id, ()), item.since, item.until))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from app import clock
+from app.domain import settings
 from app.domain.machines import Machine
 from app.domain.parts import SparePart
 from app.domain.requests import MaintenanceRequest
@@ -22,7 +25,8 @@ class Scope:
     """A half-open period of at most :data:`LONGEST`, ``since`` included and ``until`` not, and what it is
     narrowed to.
 
-    A figure leaves out narrowings that cannot concern it: stock belongs to no machine.
+    A figure leaves out narrowings that cannot concern it: stock belongs to no machine. ``zone`` says whose
+    days are meant where it is not the site's setting.
 
     :raises BusinessError: BAD_PERIOD, PERIOD_TOO_LONG
     """
@@ -33,6 +37,7 @@ class Scope:
     machine_id: int | None = None
     part_group: str | None = None
     technician_id: int | None = None
+    zone: ZoneInfo | None = None
 
     def __post_init__(self) -> None:
         if self.since.tzinfo is None or self.until.tzinfo is None:
@@ -52,6 +57,10 @@ class Scope:
     def known_until(self) -> datetime:
         """The end of what can have happened yet: ``until``, or now."""
         return min(self.until, clock.now())
+
+    def zone_on_the_wall(self, session: Session) -> ZoneInfo:
+        """By which clock days begin."""
+        return self.zone or settings.site(session).zone
 
     def previous(self) -> Scope:
         """The period of the same length just before."""

@@ -24,12 +24,13 @@ FILTERS = {"department_id": "departmentId", "machine_id": "machineId", "part_gro
 def report(session: Session, scope: Scope, *, as_of: bool = False, **parts: Any) -> Report:
     """A report on the scope; with ``as_of`` it shows how things stood at the end of the period."""
     site = settings.site(session)
+    zone = scope.zone or site.zone
     end = min(scope.until, clock.now()) if as_of else scope.until
-    when = f"As of {moment(end, site.zone)}" if as_of else period(scope, site.zone)
+    when = f"As of {moment(end, zone)}" if as_of else period(scope, zone)
     return Report(
         subtitle=(when, *_narrowed(session, scope)),
         site=site.name,
-        zone=site.zone,
+        zone=zone,
         currency=site.currency,
         generated_at=clock.now(),
         **parts,

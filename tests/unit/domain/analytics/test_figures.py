@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -76,6 +77,13 @@ def test_steps_are_days_of_the_sites_time_zone(session, plant):
         (date(2026, 3, 2), 4, 90 + 90 + 60),
         (date(2026, 3, 3), 2, 30 + 60),
     ]
+
+
+def test_steps_may_be_days_of_another_time_zone(session, plant):
+    scope = replace(plant.day, zone=ZoneInfo("Asia/Tokyo"))
+    assert [step.minutes for step in downtime(session, scope, "day").steps] == [240, 90]
+    assert [step.quantity for step in consumption(session, scope, "day").steps] == [3, 3]
+    assert [step.labour_minutes for step in costs(session, scope, "day").steps] == [160, 45]
 
 
 def test_a_downtime_over_midnight_is_divided(session, plant):
