@@ -84,6 +84,12 @@ class Money(TypeDecorator[Decimal]):
         return Decimal(value).scaleb(-2) if dialect.name == "sqlite" else Decimal(value)
 
 
+class Hours(Money):
+    """Hours on a meter: a decimal with two places, stored as money is."""
+
+    cache_ok = True
+
+
 class CompactJson(TypeDecorator[Any]):
     """JSON without spaces, in a text column that holds up to 16 MB on MySQL too."""
 

@@ -11,18 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app import clock
-from app.database import Base, CompactJson, Money, UtcDateTime
+from app.database import Base, CompactJson, Hours, UtcDateTime
 from app.domain.append_only import append_only
 from app.domain.columns import LongId, Timestamps
 from app.domain.machines import Machine
 from app.domain.parts import SparePart
 from app.domain.people import User
-
-
-class Hours(Money):
-    """Hours on a meter: a decimal with two places, stored as money is."""
-
-    cache_ok = True
 
 
 class Outcome(StrEnum):
