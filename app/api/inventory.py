@@ -65,13 +65,13 @@ class StockInOrOut(MovementIn):
     reference_id: Id = left_out()
 
 
-class StockIn(StockInOrOut):
+class Receipt(StockInOrOut):
     """Stock that came. It costs what the part costs, unless `unitCost` says otherwise."""
 
     unit_cost: Amount = left_out()
 
 
-class StockOut(StockInOrOut):
+class Withdrawal(StockInOrOut):
     """Stock that went, other than by a parts request in process: that has an endpoint of its own."""
 
 
@@ -158,7 +158,7 @@ def get_inventory_transaction(transaction_id: Id) -> InventoryTransaction:
     answers=MovementOut,
     status=201,
 )
-def record_stock_in(body: StockIn) -> InventoryTransaction:
+def record_stock_in(body: Receipt) -> InventoryTransaction:
     """Record stock that came in; a purchase, unless the reference says otherwise."""
     given = {"reference_type": ReferenceType.PURCHASE, **body.given()}
     return _recorded(MovementKind.IN, given)
@@ -170,7 +170,7 @@ def record_stock_in(body: StockIn) -> InventoryTransaction:
     answers=MovementOut,
     status=201,
 )
-def record_stock_out(body: StockOut) -> InventoryTransaction:
+def record_stock_out(body: Withdrawal) -> InventoryTransaction:
     """Record stock that went out. What is reserved for parts requests stays where it is."""
     return _recorded(MovementKind.OUT, body.given())
 

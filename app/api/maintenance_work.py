@@ -54,7 +54,7 @@ class UsageOut(Out):
     used_at: Instant
 
 
-class RequestRef(Out):
+class RepairedRequest(Out):
     """The request that the work is for."""
 
     id: int
@@ -67,7 +67,7 @@ class WorkOut(Out):
     """A work order."""
 
     id: int
-    request: RequestRef
+    request: RepairedRequest
     technician: Named | None
     maintenance_type: CodeRef | None
     cause: str

@@ -55,7 +55,7 @@ HoursOut = Annotated[
 ]
 
 
-class ItemOut(Out):
+class ChecklistItem(Out):
     """An item of a checklist."""
 
     id: int
@@ -85,7 +85,7 @@ class PreventiveTaskOut(Out):
     starts_on: date
     lead_days: int = Field(description="How many days ahead the work is handed out.")
     estimated_minutes: int | None
-    checklist: list[ItemOut]
+    checklist: list[ChecklistItem]
     parts: list[KitPartOut]
     role: str
     technician: Named | None

@@ -141,7 +141,7 @@ class AttributeOut(Out):
     after: Any
 
 
-class ItemOut(Out):
+class Difference(Out):
     """One thing that differs."""
 
     kind: str = Field(description="process, lane, element, flow; input, output, rule; field; file.")
@@ -160,14 +160,14 @@ class GroupOut(Out):
     id: str
     name: str
     attributes: list[AttributeOut]
-    items: list[ItemOut]
+    items: list[Difference]
 
 
 class DifferencesOut(Out):
     """What differs between two versions."""
 
-    files: list[ItemOut]
-    diagram: list[ItemOut]
+    files: list[Difference]
+    diagram: list[Difference]
     decisions: list[GroupOut]
     forms: list[GroupOut]
 

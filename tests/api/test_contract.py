@@ -16,26 +16,13 @@ from pathlib import Path
 import pytest
 
 from app.api import RESOURCES, endpoints
-from app.api.core.endpoints import Endpoint
+from app.api.core.openapi import document
 from app.domain import passwords
-from app.domain.people import Role
-from tests.api.rights import RIGHTS
 from tests.conftest import LONG
 from tests.support import contract
-from tests.support.restorable import ANONYMOUS, OWNER, ROLES, RestorableSite, restorable_site
+from tests.support.restorable import ROLES, RestorableSite, restorable_site
 
 pytestmark = pytest.mark.sqlite
-
-LETTERS = {
-    "A": Role.ADMIN,
-    "M": Role.MAINTENANCE_MANAGER,
-    "I": Role.INVENTORY_MANAGER,
-    "T": Role.MAINTENANCE_TECH,
-    "S": Role.SUPERVISOR,
-    "O": OWNER,
-    "U": Role.MAINTENANCE_TECH,
-    "*": ANONYMOUS,
-}
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +37,19 @@ def site(
         yield site
 
 
+def test_no_two_schemas_share_a_name() -> None:
+    """Their names would say where the code is, instead of what they are."""
+    names = document(RESOURCES, "")["components"]["schemas"]
+    assert [name for name in names if "__" in name or "-" in name] == []
+
+
 @pytest.mark.parametrize("tag", [resource.tag for resource in RESOURCES])
 def test_each_constraint_is_met_and_broken(site: RestorableSite, tag: str) -> None:
     """By somebody who may: everything else would be refused before it is looked at."""
     by_role: dict[str, list[str]] = defaultdict(list)
     for endpoint in endpoints():
         if endpoint.tag == tag:
-            by_role[somebody_who_may(endpoint)].append(endpoint.operation_id)
+            by_role[contract.somebody_who_may(endpoint)].append(endpoint.operation_id)
     for role, operations in by_role.items():
         report = contract.run(site, role, coverage=True, examples=100 if LONG else 5, operations=operations)
         assert len(report.answers) == len(operations)
@@ -68,8 +61,3 @@ def test_whatever_anybody_sends(site: RestorableSite, role: str) -> None:
     report = contract.run(site, role, examples=100 if LONG else 4)
     assert len(report.answers) == len(endpoints())
     assert not report.failures, report.text()
-
-
-def somebody_who_may(endpoint: Endpoint) -> str:
-    row = RIGHTS[endpoint.method, endpoint.documented_path]
-    return next(role for letter, role in LETTERS.items() if letter in row)

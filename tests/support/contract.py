@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import schemathesis
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.config import (
     CacheConfig,
@@ -34,8 +35,11 @@ from schemathesis.engine import Status, events, from_schema
 from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
 from schemathesis.transport.wsgi import WSGITransport
 
+from app.api.core.endpoints import Endpoint
 from app.database import metadata
-from tests.support.restorable import RestorableSite
+from app.domain.people import Role
+from tests.api.rights import RIGHTS
+from tests.support.restorable import ANONYMOUS, OWNER, RestorableSite
 
 SEED = 20260302
 LARGEST_ID = 2**31 - 1
@@ -44,6 +48,18 @@ ANSWERS_TO_VALID_DATA = ("2xx", "304", "401", "403", "404", "409", "412", "422")
 OF_SOCKETS = ("max_redirects", "timeout", "verify", "cert", "proxies")
 # What else addresses and bodies call the records of a table.
 MEANT_BY = {"users": ("technicianId", "assigneeId", "substituteId"), "stock_locations": ("toLocationId",)}
+
+
+LETTERS = {
+    "A": Role.ADMIN,
+    "M": Role.MAINTENANCE_MANAGER,
+    "I": Role.INVENTORY_MANAGER,
+    "T": Role.MAINTENANCE_TECH,
+    "S": Role.SUPERVISOR,
+    "O": OWNER,
+    "U": Role.MAINTENANCE_TECH,
+    "*": ANONYMOUS,
+}
 
 
 @dataclass
@@ -55,6 +71,12 @@ class Report:
 
     def text(self) -> str:
         return "\n\n".join(self.failures.values())
+
+
+def somebody_who_may(endpoint: Endpoint) -> str:
+    """A role that the table of rights lets call an endpoint."""
+    row = RIGHTS[endpoint.method, endpoint.documented_path]
+    return next(role for letter, role in LETTERS.items() if letter in row)
 
 
 def run(
@@ -80,6 +102,33 @@ def run(
         for event in from_schema(schema).execute():
             _note(event, report)
     return report
+
+
+def each_valid_call(
+    site: RestorableSite, operation: str, use: Callable[[Any], None], *, examples: int
+) -> None:
+    """Give ``use`` some calls of an operation that fit its schemas, most of them about records that exist."""
+    document = site.application.extensions["millwright.openapi"]
+    schema = schemathesis.openapi.from_dict(deepcopy(document))
+    schema.app = site
+    (found,) = [
+        one.ok() for one in schema.get_all_operations() if one.ok().definition.raw["operationId"] == operation
+    ]
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(found.as_strategy())
+    def run_all(case: Any) -> None:
+        case.headers.pop("If-Match", None)
+        use(case)
+
+    with _times_as_people_use_them(), _records_that_exist(site):
+        run_all()
 
 
 def _config(site: RestorableSite, role: str, examples: int, coverage: bool) -> SchemathesisConfig:

@@ -52,6 +52,7 @@ class RestorableSite:
         self._start = start
         self._folder = folder
         self._number = 0
+        self._is_changing = False
         self.definitions = application.extensions["millwright"].definitions
         self._deployments = self._known_deployments()
 
@@ -59,8 +60,19 @@ class RestorableSite:
         """Answer one call, and undo whatever it changed."""
         response = Response.from_app(self.application.wsgi_app, environ, buffered=True)
         response.direct_passthrough = False
-        self.restore()
+        if not self._is_changing:
+            self.restore()
         return response(environ, start_response)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Calls inside the block find what the calls before them changed."""
+        self._is_changing = True
+        try:
+            yield
+        finally:
+            self._is_changing = False
+            self.restore()
 
     def headers(self, role: str) -> dict[str, str]:
         """The headers by which somebody of that role is known."""
