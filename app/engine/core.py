@@ -92,6 +92,10 @@ class Facts:
             self._values[name] = self._known[name].load(self._session, self._instance.subject_id)
         return self._values[name]
 
+    def is_known(self, name: str) -> bool:
+        """Whether a fact has been looked up."""
+        return name in self._values
+
     def forget(self) -> None:
         """Whatever was looked up may have changed."""
         self._values.clear()

@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.engine import incidents, jobs, messages, projection, state
+from app.engine import evidence, incidents, jobs, messages, projection, state
 from app.engine.actors import Actor
 from app.engine.bindings import ProcessBinding, StatusContext, SubjectContext
 from app.engine.core import Facts, ProcessEngine
@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 MAXIMUM_STEPS = 1000
 # Finished tasks are dropped after so many steps, so that each costs the same.
 PRUNED_EVERY = 50
+# Gateways whose conditions decide where a token goes.
+DECIDING = ("exclusiveGateway", "inclusiveGateway")
 
 
 class EndlessLoop(MillwrightError):
@@ -323,7 +325,22 @@ class Execution:
 
     def _leave(self, task: Task, element: Element, kind: HistoryKind) -> None:
         flows = self.flows_out_of(task)
-        self.journal.add(kind, element, {"flows": flows} if flows else None)
+        detail: dict[str, Any] = {"flows": flows} if flows else {}
+        if element.type in DECIDING and (read := self._read_by_conditions(element)):
+            detail["read"] = read
+        self.journal.add(kind, element, detail or None)
+
+    def _read_by_conditions(self, gateway: Element) -> dict[str, Any]:
+        """What the conditions after a gateway read. Facts that none has asked for are not looked up."""
+        feel = self.engine.feel
+        paths: set[evidence.Path] = set()
+        names: set[str] = set()
+        for flow in self.definition.diagram.outgoing(gateway.id):
+            if flow.condition:
+                paths |= feel.paths(flow.condition)
+                names |= feel.names(flow.condition)
+        known = [name for name in sorted(names) if name not in self.facts or self.facts.is_known(name)]
+        return evidence.kept(self.context(known), paths)
 
     def _element(self, task: Task) -> Element | None:
         name = getattr(task.task_spec, "bpmn_id", None)
@@ -485,9 +502,9 @@ class Execution:
             raise MillwrightError(f"There is no decision named {wanted}.")
         model, decision_id = self.definition.decisions[wanted]
         extra = self.mapped(element.inputs)
-        decided = model.evaluate(
-            decision_id, self.context(model.names(decision_id, self.engine.feel), extra), self.engine.feel
-        )
+        feel = self.engine.feel
+        context = self.context(model.names(decision_id, feel), extra)
+        decided = model.evaluate(decision_id, context, feel)
         self._set(element, decided.outputs)
         self.journal.add(
             HistoryKind.DECIDED,
@@ -497,6 +514,7 @@ class Execution:
                 "inputs": decided.inputs,
                 "outputs": decided.outputs,
                 "rules": decided.matched_rules,
+                "read": evidence.kept(context, model.paths(decision_id, feel)),
             },
         )
 

@@ -81,6 +81,20 @@ class DecisionModel:
             made |= {decision.variable, decision.name}
         return frozenset(names - {"?"})
 
+    def paths(self, decision_id: str | None, feel: Feel) -> set[tuple[str, ...]]:
+        """The paths into their context that a decision and those it requires take.
+
+        :raises DecisionError: there is no such decision
+        :raises FeelSyntaxError: an expression is no FEEL
+        """
+        paths: set[tuple[str, ...]] = set()
+        made: set[str] = {"?"}
+        for decision in self._in_order(self.find(decision_id)):
+            for cell in decision.expressions():
+                paths |= {path for path in feel.paths(cell.text, cell.kind) if path[0] not in made}
+            made |= {decision.variable, decision.name}
+        return paths
+
     def expressions(self) -> Iterator[tuple[Decision, CellExpression]]:
         """Every expression in the file, for checks."""
         for decision in self.decisions.values():
