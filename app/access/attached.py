@@ -14,6 +14,7 @@ from app.domain.machines import Machine
 from app.domain.parts import SparePart
 from app.domain.people import Role
 from app.domain.preventive.models import PreventiveLog, PreventiveTask
+from app.domain.process_records import ProcessRecord
 from app.domain.requests import MaintenanceRequest
 from app.domain.spare_parts_requests import OPEN_STATUSES, SparePartsRequest
 from app.domain.work import MaintenanceWork
@@ -29,6 +30,7 @@ MODELS: dict[str, type[Any]] = {
     EntityType.SPARE_PARTS_REQUEST: SparePartsRequest,
     EntityType.PREVENTIVE_TASK: PreventiveTask,
     EntityType.PREVENTIVE_LOG: PreventiveLog,
+    EntityType.PROCESS_RECORD: ProcessRecord,
 }
 
 # Of these everybody with the right sees all; manuals and instructions are for those who keep the record.
@@ -55,6 +57,8 @@ def may_see_subject(session: Session, thing: Any, actor: Actor) -> bool:
             return records.may_see_work(session, thing, actor)
         case SparePartsRequest():
             return records.may_see_parts_request(session, thing, actor)
+        case ProcessRecord():
+            return records.may_see_record(session, thing, actor)
     reads, _ = _OPEN_TO[_type_of(thing)]
     return permissions.may(actor, reads)
 
@@ -114,6 +118,8 @@ def _refuse_closed(thing: Any) -> None:
             closed, what = not thing.is_open, thing.business_key
         case SparePartsRequest():
             closed, what = thing.status not in OPEN_STATUSES, thing.business_key
+        case ProcessRecord():
+            closed, what = not thing.is_open, thing.business_key
         case PreventiveLog():
             closed, what = True, f"What was done about {thing.task.title} on {thing.due_on}"
         case _:

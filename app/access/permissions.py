@@ -74,6 +74,7 @@ reports:inventory              all   -           -         all   all   -     -
 reports:export                 all   department  -         all   all   -     -
 attachments:read               all   own         own       all   all   own   -
 attachments:upload             all   all         all       all   all   -     -
+records:read                   all   department  -         all   -     all   own
 tasks:use                      -     -           -         -     -     -     own
 messages:send                  -     -           -         -     -     -     own
 processes:start                -     -           -         -     -     -     own

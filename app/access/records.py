@@ -12,17 +12,20 @@ from sqlalchemy.orm import Session
 from app.access import permissions
 from app.access.permissions import Scope
 from app.domain.people import Role
+from app.domain.process_records import ProcessRecord
 from app.domain.requests import MaintenanceRequest
 from app.domain.spare_parts_requests import SparePartsRequest
 from app.domain.work import MaintenanceWork
-from app.engine import user_tasks
+from app.engine import inbox, user_tasks
 from app.engine.actors import Actor
-from app.engine.models import ProcessInstance, UserTask
+from app.engine.models import ProcessInstance, TaskState, UserTask
 from app.errors import NotFound
 
 Thing = TypeVar("Thing")
 
 REQUESTS = "maintenance-requests:read"
+RECORDS = "records:read"
+RECORD_SUBJECT = "process_record"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,54 @@ def followed_parts_requests(actor: Actor) -> dict[str, Any]:
     if reach is Scope.DEPARTMENT and actor.department_id is not None:
         return {"department_id": actor.department_id}
     return {"requester_id": actor.user_id}
+
+
+def followed_records(actor: Actor) -> sa.ColumnElement[bool] | None:
+    """The condition of the process records an actor sees; None where they see all of them."""
+    if _sees_all_records(actor):
+        return None
+    mine = [identity.user_id for identity in actor.identities if identity.user_id is not None]
+    about = sa.select(UserTask.subject_id).where(
+        UserTask.subject_type == RECORD_SUBJECT,
+        sa.or_(
+            UserTask.completed_by.in_(mine),
+            sa.and_(
+                UserTask.state == TaskState.OPEN,
+                sa.or_(UserTask.assignee_id.in_(mine), inbox.for_group(actor)),
+            ),
+        ),
+    )
+    conditions = [ProcessRecord.created_by.in_(mine), ProcessRecord.id.in_(about)]
+    if departments := _supervised(actor):
+        conditions.append(ProcessRecord.department_id.in_(departments))
+    return sa.or_(*conditions)
+
+
+def may_see_record(session: Session, record: ProcessRecord, actor: Actor) -> bool:
+    """Whether an actor started the process of a record, has or had a task in it, supervises its department,
+    or oversees the work or the processes."""
+    if _sees_all_records(actor):
+        return True
+    if record.created_by is not None and any(i.user_id == record.created_by for i in actor.identities):
+        return True
+    if record.department_id is not None and record.department_id in _supervised(actor):
+        return True
+    return _has_task_about(session, RECORD_SUBJECT, record.id, actor)
+
+
+def _sees_all_records(actor: Actor) -> bool:
+    """Whether an actor, or somebody absent they stand in for, sees every process record."""
+    reaches = [permissions.RIGHTS[RECORDS].get(identity.role or "") for identity in actor.identities]
+    return Scope.ALL in (permissions.scope(actor, RECORDS), *reaches)
+
+
+def _supervised(actor: Actor) -> list[int]:
+    """The departments that an actor supervises, themselves or for somebody absent."""
+    return [
+        identity.department_id
+        for identity in actor.identities
+        if identity.role == Role.SUPERVISOR and identity.department_id is not None
+    ]
 
 
 def _sees_all(role: str | None) -> bool:
@@ -111,6 +162,9 @@ def may_see_instance(session: Session, instance: ProcessInstance, actor: Actor) 
     parts_request = session.get(SparePartsRequest, instance.subject_id)
     if instance.subject_type == "spare_parts_request" and parts_request is not None:
         return may_see_parts_request(session, parts_request, actor)
+    if instance.subject_type == RECORD_SUBJECT:
+        record = session.get(ProcessRecord, instance.subject_id)
+        return record is not None and may_see_record(session, record, actor)
     return False
 
 

@@ -42,6 +42,7 @@ Subject = Literal[
     EntityType.SPARE_PARTS_REQUEST,
     EntityType.PREVENTIVE_TASK,
     EntityType.PREVENTIVE_LOG,
+    EntityType.PROCESS_RECORD,
 ]
 
 

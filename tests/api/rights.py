@@ -138,6 +138,10 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/tasks/{taskId}/complete"): "U",
     ("GET", "/tasks/{taskId}/comments"): "U",
     ("POST", "/tasks/{taskId}/comments"): "U",
+    # records of processes: which ones, app/access/records.py says (see test_records.py)
+    ("GET", "/records"): "U",
+    ("GET", "/records/{recordId}"): "U",
+    ("GET", "/records/{recordId}/history"): "U",
     # processes
     ("GET", "/processes"): "AMO",
     ("GET", "/processes/{key}"): "AMO",
