@@ -85,21 +85,20 @@ def _ask(request: urllib.request.Request) -> tuple[int, bytes]:
 def main(site: str) -> None:
     """Report a fault, repair the machine with a part, and confirm it."""
     api = Api(site.rstrip("/"))
-    tokens = {
-        role: api.call("login", body={"email": email, "password": PASSWORD})["token"]
-        for role, email in PEOPLE.items()
+    signed_in = {
+        role: api.call("login", body={"email": email, "password": PASSWORD}) for role, email in PEOPLE.items()
     }
+    tokens = {role: answer["token"] for role, answer in signed_in.items()}
     supervisor, technician = tokens["SUPERVISOR"], tokens["MAINTENANCE_TECH"]
 
-    machine = api.call("listMachines", token=supervisor, q="Hydraulic press")["items"][0]
-    part = api.call("listSpareParts", token=technician, q="HY-0080")["items"][0]
-    say(f"{machine['name']} leaks; {part['quantity']} × {part['partName']} in stock.")
+    home = signed_in["SUPERVISOR"]["user"]["department"]["id"]
+    running = api.call("listMachines", token=supervisor, departmentId=home, status="OPERATIONAL")
+    machine = running["items"][0]
+    fitted = api.call("listMachineSpareParts", token=technician, machineId=machine["id"])
+    part = api.call("getSparePart", token=technician, sparePartId=fitted["items"][0]["part"]["id"])
+    say(f"{machine['name']} makes a noise; {part['quantity']} × {part['partName']} in stock.")
 
-    report = {
-        "machineId": machine["id"],
-        "priority": "HIGH",
-        "description": "Oil leaks at the main cylinder.",
-    }
+    report = {"machineId": machine["id"], "priority": "HIGH", "description": "It makes a grinding noise."}
     request = api.call("createMaintenanceRequest", token=supervisor, body=report)
     say(f"{request['businessKey']} is {request['status']}.")
 
@@ -108,12 +107,12 @@ def main(site: str) -> None:
     request = api.call("changeMaintenanceRequestStatus", token=technician, requestId=key, body=taken)
     say(f"{request['assignedTechnician']['name']} is in charge: {request['status']}.")
 
-    steps = [{"description": "Took the cylinder apart; its seal is worn.", "minutes": 40}]
+    steps = [{"description": "Opened it; a part is worn.", "minutes": 40}]
     work = api.call(
         "createMaintenanceWork", token=technician, body={"maintenanceRequestId": key, "steps": steps}
     )
 
-    lines = [{"partId": part["id"], "quantity": 1, "reason": "The seal is worn."}]
+    lines = [{"partId": part["id"], "quantity": 1, "reason": "It is worn."}]
     order = {"maintenanceRequestId": key, "lines": lines}
     wanted = api.call("createSparePartsRequest", token=technician, body=order)["id"]
 
@@ -137,9 +136,9 @@ def main(site: str) -> None:
 
     kind = api.call("listMaintenanceTypes", token=technician, q="Corrective")["items"][0]
     done = {
-        "steps": [{"description": "Put a new seal in and tested it.", "minutes": 35}],
-        "cause": "The seal was worn.",
-        "remedy": "New seal.",
+        "steps": [{"description": "Put a new one in and tested it.", "minutes": 35}],
+        "cause": "A part was worn.",
+        "remedy": "Replaced it.",
         "maintenanceTypeId": kind["id"],
     }
     api.call("completeMaintenanceWork", token=technician, workId=work["id"], body=done)

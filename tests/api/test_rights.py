@@ -21,6 +21,9 @@ ROLES = {
     "M": Role.MAINTENANCE_MANAGER,
     "I": Role.INVENTORY_MANAGER,
 }
+# Who may what is decided before a database is asked.
+pytestmark = pytest.mark.sqlite
+
 ENDPOINTS = {(endpoint.method, endpoint.documented_path): endpoint for endpoint in endpoints()}
 
 
