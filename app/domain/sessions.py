@@ -171,7 +171,7 @@ def end_all(session: Session, user_id: int, reason: str, by: int | None, *, keep
     ).all()
     ended = _finish(session, locks.lock_rows(session, UserSession, ids).values(), reason)
     if ended:
-        what = {"sessionIds": [row.id for row in ended], "reason": str(reason)}
+        what = {"sessions": len(ended), "reason": str(reason)}
         activity.record(session, "END_SESSIONS", EntityType.USER, user_id, by, after=what)
     return len(ended)
 

@@ -14,6 +14,7 @@ from app import clock
 from app.database import unit_of_work
 from app.domain import accounts, passwords, people, sessions, sign_in
 from app.domain.people import Substitution, User
+from app.domain.queries import people as lists
 from app.domain.sessions import EndReason, UserSession
 from app.errors import BusinessError, NotFound
 from app.extensions import db
@@ -22,6 +23,8 @@ from app.web.formatting import LANGUAGES
 from app.web.people import current_actor, me, site
 
 pages = Blueprint("profile", __name__)
+
+SESSIONS_SHOWN = 20
 
 
 @pages.get("/profile")
@@ -149,7 +152,7 @@ def _render(problems: dict[str, str] | None = None) -> str:
             (user.id, user.name) for user in people.eligible(session, me().role or "") if user.id != me().id
         ],
         today=today,
-        sessions=sessions.of_user(session, me().id),
+        sessions=lists.list_sessions(session, me().id, page_size=SESSIONS_SHOWN),
     )
 
 

@@ -121,6 +121,15 @@ def test_people_see_where_they_are_signed_in_and_sign_out_there(
     assert "Chrome on Android" not in here.get("/profile").text
 
 
+def test_many_sessions_do_not_fill_the_page(factory: Factory, sign_in: SignIn) -> None:
+    with unit_of_work(factory.session) as session:
+        for _ in range(30):
+            sessions.begin(session, factory.technician.id, "api", lifetime=timedelta(days=7))
+    page = sign_in(factory.technician).get("/profile").text
+    assert "and 11 that began earlier" in page
+    assert page.count("/end") == 20  # 19 that can be ended, and all others together
+
+
 def test_all_other_sessions_end_together(factory: Factory, sign_in: SignIn) -> None:
     here, there, elsewhere = (sign_in(factory.technician) for _ in range(3))
     assert here.post("/profile/sessions/end-others").location == "/profile#sessions"
