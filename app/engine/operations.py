@@ -112,6 +112,7 @@ def suspend(
 
     :raises BusinessError: as :func:`reason_given`
     """
+    reason = reason_given(reason)
     instance = open_instance(session, instance_id)
     if instance.state == InstanceState.SUSPENDED:
         raise Conflict(f"{instance.business_key} is suspended already.")
@@ -125,6 +126,7 @@ def resume(
 
     :raises BusinessError: as :func:`reason_given`
     """
+    reason = reason_given(reason)
     instance = open_instance(session, instance_id)
     if instance.state != InstanceState.SUSPENDED:
         raise Conflict(f"{instance.business_key} is not suspended.")
@@ -142,9 +144,8 @@ def _turn(
     kind: HistoryKind,
     reason: str,
 ) -> ProcessInstance:
-    detail = {"reason": reason_given(reason)}
     instance.state = into
-    _note(engine, session, instance, actor, kind, detail)
+    _note(engine, session, instance, actor, kind, {"reason": reason})
     return instance
 
 
