@@ -9,6 +9,7 @@ The order, outermost first:
 5. the parts request
 6. preventive tasks, by ascending id
 7. spare parts, by ascending id
+8. a user, then that user's sessions, failures to sign in, and reset link
 
 Inserting a row makes MySQL share a lock on each row that it refers to, and so does changing a column
 that shares an index with a reference. Whoever may want such a row for itself in the same transaction,
