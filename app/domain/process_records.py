@@ -27,6 +27,7 @@ from app.errors import BusinessError
 OPEN, DONE, CANCELLED = "OPEN", "DONE", "CANCELLED"
 STATUS = re.compile(r"[A-Z][A-Z0-9_]{0,19}")
 TITLE_FIELDS = ("title", "subject")
+UNANSWERED: tuple[Any, ...] = (None, "", [], {})
 
 
 class ProcessRecord(Timestamps, Base):
@@ -105,7 +106,11 @@ def keep_answers(
     :raises BusinessError: UNKNOWN_MACHINE (field ``machineId``), UNKNOWN_ATTACHMENT
     :raises Forbidden: a file was uploaded by somebody else
     """
-    changed = {name: value for name, value in answers.items() if record.fields.get(name) != value}
+    changed = {
+        name: value
+        for name, value in answers.items()
+        if record.fields.get(name) != value and (name in record.fields or value not in UNANSWERED)
+    }
     attachments.link(session, files, EntityType.PROCESS_RECORD, record.id, by)
     if not changed:
         return

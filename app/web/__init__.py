@@ -15,16 +15,19 @@ from app.web import (
     instances,
     labels,
     machines,
+    migrations,
     navigation,
     notifications,
     parts,
     parts_requests,
     people,
     profile,
+    records,
     requests,
     scan,
     starts,
     tasks,
+    versions,
 )
 
 PAGES = (
@@ -36,12 +39,15 @@ PAGES = (
     scan.pages,
     requests.pages,
     parts_requests.pages,
+    records.pages,
     machines.pages,
     parts.pages,
     notifications.pages,
     profile.pages,
     attachments.pages,
     instances.pages,
+    versions.pages,
+    migrations.pages,
     navigation.pages,
 )
 
@@ -53,6 +59,7 @@ def init_web(app: Flask) -> None:
     formatting.init_formatting(app)
     labels.init_labels(app)
     navigation.init_navigation(app)
+    versions.init_versions(app)
     errors.init_errors(app)
     for pages in PAGES:
         app.register_blueprint(pages)

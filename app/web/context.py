@@ -11,14 +11,18 @@ from app.domain import attachments
 from app.domain.attachments import Attachment
 from app.domain.entities import EntityType
 from app.domain.machines import Machine
-from app.domain.queries import requests
+from app.domain.process_records import ProcessRecord
+from app.domain.queries import process_records, requests
 from app.domain.requests import MaintenanceRequest
 from app.domain.spare_parts_requests import SparePartsRequest, SparePartsRequestLine
 from app.engine import history
 from app.engine.core import ProcessEngine
 from app.engine.definitions import Definition
 from app.engine.models import ProcessInstance, TaskState, UserTask
-from app.web import story
+from app.processes.generic import SUBJECT
+from app.web import answers, story
+from app.web.answers import Answer
+from app.web.engine import engine as current_engine
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class About:
 
     request: MaintenanceRequest | None = None
     parts_request: SparePartsRequest | None = None
+    record: ProcessRecord | None = None
+    answers: list[Answer] = field(default_factory=list)
     machine: Machine | None = None
     files: list[Attachment] = field(default_factory=list)
 
@@ -46,6 +52,15 @@ def about(session: Session, subject_type: str, subject_id: int, machine_id: int 
                 parts_request=parts_request,
                 machine=request.machine,
                 files=request_files(session, request),
+            )
+    elif subject_type == SUBJECT:
+        record = process_records.get_record(session, subject_id)
+        if record is not None:
+            return About(
+                record=record,
+                answers=answers.of_record(current_engine(), session, record),
+                machine=record.machine,
+                files=attachments.of(session, EntityType.PROCESS_RECORD, record.id),
             )
     return About(machine=None if machine_id is None else session.get(Machine, machine_id))
 

@@ -59,9 +59,23 @@ INSTANCE: dict[str, Label] = {
     "completed": Label("Ended", "check", "good"),
     "cancelled": Label("Cancelled", "ban"),
 }
+# What diagrams of process owners often set; they may set any other code.
+RECORD: dict[str, Label] = {
+    "OPEN": Label("Open", "clock", "info"),
+    "REQUESTED": Label("Requested", "clock", "info"),
+    "PENDING": Label("Waiting", "clock", "info"),
+    "IN_APPROVAL": Label("Waiting for approval", "clock", "info"),
+    "IN_PROGRESS": Label("In progress", "wrench", "warn"),
+    "APPROVED": Label("Approved", "thumb", "good"),
+    "REJECTED": Label("Rejected", "x", "bad"),
+    "COMPLETED": Label("Completed", "check", "good"),
+    "DONE": Label("Done", "check", "good"),
+    "CANCELLED": Label("Cancelled", "ban"),
+}
 KINDS = {
     "request": REQUEST,
     "parts_request": PARTS_REQUEST,
+    "record": RECORD,
     "machine": MACHINE,
     "priority": PRIORITY,
     "criticality": CRITICALITY,

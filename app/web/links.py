@@ -11,4 +11,6 @@ def to_subject(subject_type: str, subject_id: int) -> str:
         return url_for("requests.show", request_id=subject_id)
     if subject_type == "spare_parts_request":
         return url_for("parts_requests.show", parts_request_id=subject_id)
+    if subject_type == "process_record":
+        return url_for("records.show", record_id=subject_id)
     return ""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from flask import Blueprint, Flask, current_app, g, render_template, request
+from flask import Blueprint, Flask, current_app, g, render_template, request, url_for
 from flask_login import current_user, login_required
 
 from app.access import permissions
 from app.domain import notifications
 from app.engine import deployments, inbox, instances
+from app.engine.models import Deployment
 from app.extensions import db
+from app.web.engine import engine
 from app.web.people import current_actor, me
 
 pages = Blueprint("navigation", __name__)
@@ -21,7 +23,8 @@ REPORTING = "maintenance_request"  # the process whose start form is “Report a
 
 @dataclass(frozen=True)
 class Entry:
-    """A link of the navigation. ``needs`` is the right to its page; ``counter`` names its number."""
+    """A link of the navigation. ``needs`` is the right to its page; ``counter`` names its number;
+    ``key`` is the process that it starts."""
 
     endpoint: str
     text: str
@@ -29,8 +32,15 @@ class Entry:
     short: str = ""
     needs: str = ""
     counter: str = ""
+    key: str = ""
+
+    @property
+    def address(self) -> str:
+        return url_for(self.endpoint, key=self.key) if self.key else url_for(self.endpoint)
 
     def is_here(self) -> bool:
+        if self.endpoint.startswith("starts."):
+            return bool(request.path == self.address)
         return bool(request.blueprint) and request.blueprint == self.endpoint.partition(".")[0]
 
 
@@ -41,6 +51,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("inbox.show", "Inbox", "inbox", counter="tasks"),
             Entry("starts.report", "Report a problem", "megaphone", short="Report"),
             Entry("requests.listing", "Requests", "clipboard"),
+            Entry("records.listing", "Records", "file"),
         ),
     ),
     (
@@ -69,6 +80,9 @@ def visible_groups() -> list[tuple[str, list[Entry]]]:
         shown = [entry for entry in entries if _is_for_me(entry)]
         if shown:
             groups.append((title, shown))
+    starts = [Entry("starts.start", start.name, "plus", key=start.key) for start in startable()]
+    if starts:
+        groups.insert(1, ("Start", starts))
     return groups
 
 
@@ -83,15 +97,47 @@ def _is_for_me(entry: Entry) -> bool:
         return False
     if entry.endpoint == "starts.report":
         return may_report()
+    if entry.endpoint == "records.listing":
+        return bool(process_names())
     return not entry.needs or permissions.may(current_actor(), entry.needs)
 
 
 def may_report() -> bool:
     """Whether the signed-in person may report problems: the diagram of the process decides."""
     if "may_report" not in g:
-        newest = deployments.latest(db.session(), REPORTING)
+        newest = next((one for one in _newest() if one.key == REPORTING), None)
         g.may_report = newest is not None and instances.may_start(newest, current_actor())
     return cast(bool, g.may_report)
+
+
+def startable() -> list[Deployment]:
+    """The processes, by name, that the signed-in person may start by a form; reporting has its own link."""
+    if "startable" not in g:
+        mine = [
+            one
+            for one in _newest()
+            if one.key != REPORTING and instances.may_start(one, current_actor()) and _has_start_form(one)
+        ]
+        g.startable = sorted(mine, key=lambda one: one.name.casefold())
+    return cast(list[Deployment], g.startable)
+
+
+def process_names() -> dict[str, str]:
+    """The names of the processes whose records are those of their forms, by key."""
+    bound = engine().bindings.processes
+    return {one.key: one.name for one in _newest() if one.key not in bound}
+
+
+def _newest() -> list[Deployment]:
+    """The newest version of each process, read once a request."""
+    if "newest_deployments" not in g:
+        g.newest_deployments = deployments.latest_of_all(db.session())
+    return cast(list[Deployment], g.newest_deployments)
+
+
+def _has_start_form(deployment: Deployment) -> bool:
+    definition = engine().definition(db.session(), deployment.id)
+    return any(start.event is None and start.form for start in definition.diagram.starts)
 
 
 def counters() -> dict[str, int]:
