@@ -311,22 +311,10 @@ def _deploy(engine: ProcessEngine, url: str) -> None:
 @pytest.fixture
 def app(deployed_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The web application, with the processes that ship and no other data."""
-    from app import create_app
-    from app.extensions import db
+    from tests.support.application import application
 
-    app = create_app(
-        {
-            "TESTING": True,
-            "SQLALCHEMY_DATABASE_URI": deployed_url,
-            "SQLALCHEMY_ENGINE_OPTIONS": engine_options(deployed_url),
-            "MILLWRIGHT_DATA": tmp_path,
-            "MILLWRIGHT_UPLOADS": tmp_path / "uploads",
-            "WTF_CSRF_ENABLED": False,
-        }
-    )
-    yield app
-    with app.app_context():
-        db.engine.dispose()
+    with application(deployed_url, tmp_path) as app:
+        yield app
 
 
 @pytest.fixture

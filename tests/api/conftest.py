@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
@@ -26,6 +25,7 @@ from app.engine import jobs
 from app.engine.core import ProcessEngine
 from app.extensions import db
 from tests import factories
+from tests.support.application import beside
 
 
 class Caller:
@@ -136,13 +136,8 @@ def api(app: Flask, session: Session) -> Api:
 @pytest.fixture
 def session(deployed_url: str) -> Iterator[Session]:
     """A session beside the application, on its database."""
-    from app.database import configure, engine_options
-
-    database = sa.create_engine(deployed_url, **engine_options(deployed_url))
-    configure(database)
-    with Session(database, expire_on_commit=False) as session:
+    with beside(deployed_url) as session:
         yield session
-    database.dispose()
 
 
 @pytest.fixture

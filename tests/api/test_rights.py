@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from werkzeug.test import TestResponse
@@ -10,9 +13,11 @@ from werkzeug.test import TestResponse
 from app.access.permissions import RIGHTS as PERMISSIONS
 from app.api import endpoints
 from app.api.core.endpoints import Endpoint
-from app.domain.people import Role
+from app.domain.people import Role, User
+from app.engine.core import ProcessEngine
 from tests.api.conftest import Api, Caller
 from tests.api.rights import RIGHTS
+from tests.support.application import application, beside
 
 ROLES = {
     "A": Role.ADMIN,
@@ -37,8 +42,21 @@ def test_every_permission_is_used() -> None:
     assert {endpoint.needs for endpoint in ENDPOINTS.values()} - {None} == set(PERMISSIONS)
 
 
+@pytest.fixture(scope="module")
+def shared_api(
+    deployed_sqlite: Path, factory_engine: ProcessEngine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """One factory for all endpoints: calls that are refused change nothing, and others find nothing."""
+    folder = tmp_path_factory.mktemp("rights")
+    url = f"sqlite:///{shutil.copyfile(deployed_sqlite, folder / 'rights.db')}"
+    unlimited = "1000000 per minute"
+    with application(url, folder, MILLWRIGHT_RATE_ANONYMOUS=unlimited) as app, beside(url) as session:
+        yield Api(app, session)
+
+
 @pytest.mark.parametrize("key", sorted(ENDPOINTS), ids=lambda key: f"{key[0]} {key[1]}")
-def test_an_endpoint_is_for_those_in_its_row(api: Api, key: tuple[str, str]) -> None:
+def test_an_endpoint_is_for_those_in_its_row(shared_api: Api, key: tuple[str, str]) -> None:
+    api = shared_api
     endpoint, row = ENDPOINTS[key], RIGHTS[key]
     answers = {letter: _call(caller, endpoint).status_code for letter, caller in _callers(api).items()}
     stranger = _call(api.anonymous, endpoint)
@@ -58,10 +76,16 @@ def test_an_endpoint_is_for_those_in_its_row(api: Api, key: tuple[str, str]) -> 
 
 
 def _callers(api: Api) -> dict[str, Caller]:
-    callers = {letter: api.by_role[role] for letter, role in ROLES.items()}
+    """Somebody for each letter, signed in anew: some endpoints end sessions."""
+    callers = {letter: api.signed_in(_user(api.by_role[role])) for letter, role in ROLES.items()}
     callers["O"] = api.someone(Role.MAINTENANCE_TECH, process_owner=True)
     callers["U"] = api.someone(None)
     return callers
+
+
+def _user(caller: Caller) -> User:
+    assert caller.user is not None
+    return caller.user
 
 
 def _call(caller: Caller, endpoint: Endpoint) -> TestResponse:
