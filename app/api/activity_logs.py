@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from flask import Response, stream_with_context
+import sqlalchemy as sa
+from flask import Response
 from pydantic import Field
 from sqlalchemy.orm import Session, joinedload
 
@@ -127,29 +128,41 @@ def export_activity_logs(body: EntryExport) -> Response:
         session, "EXPORT_ACTIVITY_LOG", EntityType.ACTIVITY_LOG, None, calls.user_id(), after=said
     )
     site = current.site()
-    lines = _lines(session, entry.id - 1, filters)
-    response = Response(stream_with_context(csv.encoded(lines, site.zone)), mimetype="text/csv")
+    lines = _lines(session.get_bind(), entry.id - 1, filters)
+    response = Response(csv.encoded(lines, site.zone), mimetype="text/csv")
     day = entry.at.astimezone(site.zone).date()
     response.headers.set("Content-Disposition", "attachment", filename=f"activity-log-{day:%Y-%m-%d}.csv")
     return response
 
 
-def _lines(session: Session, up_to: int, filters: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """The headings and the entries, read while they are sent."""
+def _lines(
+    database: sa.Engine | sa.Connection, up_to: int, filters: dict[str, Any]
+) -> Iterator[tuple[Any, ...]]:
+    """The headings and the entries, read while they are sent.
+
+    By then the request and its session have ended: this has a session of its own, closed also where the
+    caller hangs up.
+    """
     yield HEADINGS
-    for entry in people.each_activity_entry(session, up_to=up_to, **filters):
-        yield (
-            entry.id,
-            entry.at,
-            "" if entry.user is None else entry.user.name,
-            "" if entry.user is None else entry.user.email,
-            entry.action,
-            entry.entity_type,
-            entry.entity_id,
-            entry.source,
-            _text(entry.before),
-            _text(entry.after),
-        )
+    with Session(database) as session:
+        for entry in people.each_activity_entry(session, up_to=up_to, **filters):
+            yield _line(entry)
+
+
+def _line(entry: ActivityLog) -> tuple[Any, ...]:
+    """An entry as cells."""
+    return (
+        entry.id,
+        entry.at,
+        "" if entry.user is None else entry.user.name,
+        "" if entry.user is None else entry.user.email,
+        entry.action,
+        entry.entity_type,
+        entry.entity_id,
+        entry.source,
+        _text(entry.before),
+        _text(entry.after),
+    )
 
 
 def _text(value: Any) -> str:

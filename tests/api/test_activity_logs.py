@@ -15,6 +15,8 @@ from app.database import unit_of_work
 from app.domain import activity
 from app.domain.activity import ActivityLog
 from app.domain.queries import people
+from app.exports import csv as csv_file
+from app.extensions import db
 from tests.api.conftest import Api
 from tests.conftest import START
 
@@ -138,6 +140,22 @@ def test_a_long_log_is_read_bit_by_bit(api: Api, log: list[int], monkeypatch, st
         lines = lines_of(api.admin.post("/activity-logs/export", {"action": "COUNT"}))
     assert [int(line["Entity id"]) for line in lines] == list(range(120, 0, -1))
     assert sum("FROM activity_logs" in statement for statement in seen) == 3
+
+
+def test_an_export_leaves_no_connection_behind(api: Api, log: list[int], monkeypatch) -> None:
+    monkeypatch.setattr(people, "ENTRIES_AT_ONCE", 2)
+    monkeypatch.setattr(csv_file, "ROWS_A_CHUNK", 1)
+    with api.application.app_context():
+        pool = db.engine.pool
+    lines_of(api.admin.post("/activity-logs/export", {}))
+    assert pool.checkedout() == 0
+    hung_up = api.admin.post("/activity-logs/export", {})
+    chunks = iter(hung_up.response)
+    assert [next(chunks), next(chunks)]
+    assert pool.checkedout() == 1
+    hung_up.close()
+    del chunks
+    assert pool.checkedout() == 0
 
 
 def test_the_export_of_others_is_refused_and_not_logged(api: Api, log: list[int]) -> None:
