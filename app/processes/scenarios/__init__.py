@@ -6,18 +6,21 @@ still until told), through the same forms, rules and services as the real one.
 
 from app.engine.scenario_files import Scenario, ScenarioError, read_scenarios
 from app.processes.scenarios.allowance import Allowance
+from app.processes.scenarios.recording import Recorded, record
 from app.processes.scenarios.running import ScenarioResult, run_folder, run_scenarios
 from app.processes.scenarios.trial import Coverage, Trial, coverage, try_out
 
 __all__ = [
     "Allowance",
     "Coverage",
+    "Recorded",
     "Scenario",
     "ScenarioError",
     "ScenarioResult",
     "Trial",
     "coverage",
     "read_scenarios",
+    "record",
     "run_folder",
     "run_scenarios",
     "try_out",
