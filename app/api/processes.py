@@ -49,7 +49,7 @@ resource = Resource(
 MEDIA = {
     "bpmn": "application/xml",
     "dmn": "application/xml",
-    "form": "application/json",
+    "form": "text/plain",  # a text to save, not an answer to be read as JSON
     "yaml": "text/plain",
 }
 OTHER = "application/octet-stream"

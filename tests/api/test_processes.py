@@ -83,7 +83,7 @@ def test_files_are_downloaded_as_they_were_deployed_and_never_shown(api: Api, ow
     assert {"name": "notes.html", "size": len(evil)} in version["files"]
     for name, media in (
         (DIAGRAM, "application/xml"),
-        ("approve_parts.form", "application/json"),
+        ("approve_parts.form", "text/plain"),
         ("notes.html", "application/octet-stream"),
     ):
         answer = owner.get(f"{ADDRESS}/versions/2/files/{name}")
