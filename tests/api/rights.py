@@ -154,6 +154,16 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/processes/{key}/migrate"): "AO",
     ("GET", "/processes/{key}/start-form"): "U",
     ("POST", "/processes/{key}/start"): "U",
+    # drafts
+    ("GET", "/drafts"): "AO",
+    ("GET", "/processes/{key}/draft"): "AO",
+    ("PUT", "/processes/{key}/draft"): "AO",
+    ("DELETE", "/processes/{key}/draft"): "AO",
+    ("POST", "/processes/{key}/draft/check"): "AO",
+    ("POST", "/processes/{key}/draft/scenarios"): "AO",
+    ("POST", "/processes/{key}/draft/impact"): "AO",
+    ("POST", "/processes/{key}/draft/deploy"): "AO",
+    ("GET", "/instances/{instanceId}/scenario"): "AO",
     # instances: which ones, app/access/records.py says (see test_instances.py)
     ("GET", "/instances"): "AMO",
     ("GET", "/instances/{instanceId}"): "U",
