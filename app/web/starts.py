@@ -88,5 +88,11 @@ def _page(deployment: Deployment, form: TaskForm, machine: Machine | None, refus
     is_report = deployment.key == REPORTING
     title = "Report a problem" if is_report else deployment.name
     return render_template(
-        "starts/form.html", deployment=deployment, form=form, machine=machine, title=title, refusal=refusal
+        "starts/form.html",
+        deployment=deployment,
+        form=form,
+        machine=machine,
+        is_report=is_report,
+        title=title,
+        refusal=refusal,
     )
