@@ -21,22 +21,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.engine import evidence, incidents, jobs, messages, projection, state
+from app.engine import evidence, incidents, messages, projection, state
 from app.engine.actors import Actor
-from app.engine.bindings import ProcessBinding, StatusContext, SubjectContext
-from app.engine.core import Facts, ProcessEngine
+from app.engine.core import ProcessEngine
 from app.engine.definitions import Definition
 from app.engine.diagram import Element
-from app.engine.diagram import Mapping as ValueMapping
 from app.engine.events import BoundaryEvent, Message, catch_error, error_boundary
-from app.engine.feel import feel_value
 from app.engine.gateways import EventBasedGateway
-from app.engine.history import Journal
 from app.engine.models import HistoryKind, Incident, InstanceState, ProcessInstance, UserTask
-from app.engine.models import TaskState as RowState
-from app.engine.services import ServiceContext
 from app.engine.steps import EngineTask, Subprocess
 from app.engine.timers import FAILED, Timer
+from app.engine.work import Work
 from app.errors import BusinessError, MillwrightError
 
 log = logging.getLogger(__name__)
@@ -52,7 +47,7 @@ class EndlessLoop(MillwrightError):
     """The diagram goes round without ever waiting for anybody."""
 
 
-class Execution:
+class Execution(Work):
     """The running of one instance within one transaction.
 
     ``refuses`` says whether a business error without a boundary event refuses the whole action
@@ -70,17 +65,9 @@ class Execution:
         refuses: bool,
         acted_for: str = "",
     ) -> None:
-        self.engine = engine
-        self.session = session
-        self.instance = instance
-        self.definition = definition
-        self.actor = actor
+        super().__init__(engine, session, instance, definition, actor)
         self.acted_for = acted_for
         self.refuses = refuses
-        self.journal = Journal(instance, actor)
-        self.facts = Facts(engine, session, instance, definition)
-        self.variables: dict[str, Any] = {}
-        self.open_tasks: list[UserTask] = []
         self.retrying: Incident | None = None
         self.workflow: BpmnWorkflow
         self._listened: set[str] = set()
@@ -283,29 +270,6 @@ class Execution:
         self.journal.add(HistoryKind.ENTERED, element)
         return True
 
-    def set_status(self, status: str) -> None:
-        """Set the subject's status, as the diagram asks."""
-        self.binding.set_status(
-            StatusContext(self.session, self.actor, self.instance.subject_id, clock.now()), status
-        )
-        self.facts.forget()
-
-    @property
-    def binding(self) -> ProcessBinding:
-        """What ties the process to its subject."""
-        return self.engine.binding(self.instance.key, self.definition.outline)
-
-    def keep_answers(self, values: Mapping[str, Any]) -> None:
-        """Tell the subject what somebody answered in a user task."""
-        if keep := self.binding.keep_answers:
-            keep(SubjectContext(self.session, self.actor, self.instance.subject_id, clock.now()), values)
-            self.facts.forget()
-
-    def end_subject(self, how: InstanceState) -> None:
-        """Tell the subject how its instance ended."""
-        if ended := self.binding.ended:
-            ended(SubjectContext(self.session, self.actor, self.instance.subject_id, clock.now()), how)
-
     def flows_out_of(self, task: Task) -> list[str]:
         """The sequence flows that a finished task's token went along."""
         source, diagram = task.task_spec.bpmn_id, self.definition.diagram
@@ -388,39 +352,6 @@ class Execution:
         ]
         return min(due, default=None)
 
-    # -- expressions ---------------------------------------------------------------------------
-
-    def context(self, names: Iterable[str], extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Values for the names that an expression uses: facts first, then variables."""
-        found: dict[str, Any] = {}
-        for name in names:
-            if extra is not None and name in extra:
-                found[name] = feel_value(extra[name])
-            elif name == "actor":
-                found[name] = {"id": self.actor.user_id, "name": self.actor.name, "role": self.actor.role}
-            elif name in self.facts:
-                found[name] = feel_value(self.facts.get(name))
-            elif name in self.variables or name in self.definition.variables:
-                found[name] = self.variables.get(name)
-        return found
-
-    def value(self, expression: str, extra: Mapping[str, Any] | None = None) -> Any:
-        """Evaluate FEEL over facts, variables and ``extra``. Raises ``FeelError``."""
-        feel = self.engine.feel
-        return feel.evaluate(expression, self.context(feel.names(expression), extra))
-
-    def attribute(self, element: Element, name: str) -> Any:
-        """An extension attribute's value: FEEL where it begins with ``=``, else the text; None if absent."""
-        given = element.attributes.get(name, "").strip()
-        if not given:
-            return None
-        return self.value(given[1:].strip()) if given.startswith("=") else given
-
-    def mapped(
-        self, mappings: Iterable[ValueMapping], extra: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        return {mapping.name: self.value(mapping.expression, extra) for mapping in mappings}
-
     # -- what SpiffWorkflow asks of its script engine ------------------------------------------
 
     def evaluate(self, task: Task, expression: str, external_context: Any = None) -> Any:
@@ -437,12 +368,7 @@ class Execution:
         variables, noted = dict(self.variables), self.journal.mark()
         try:
             with self.session.begin_nested():
-                if element.type == "serviceTask":
-                    self._call_service(element)
-                elif element.type == "businessRuleTask":
-                    self._decide(element)
-                else:
-                    self._set(element, self.value(element.script or "null"))
+                self.do(element)
                 # A service finds the status as it was.
                 self.enter(task, element)
                 self.session.flush()
@@ -471,60 +397,13 @@ class Execution:
         if not self._caught(task, code, element.label):
             raise MillwrightError(f"Nothing handles the error {code} that “{element.label}” raises.")
 
-    def _set(self, element: Element, value: Any) -> None:
-        name = element.attributes.get("resultVariable")
-        if name:
-            self.variables[name] = value
-
-    def _call_service(self, element: Element) -> None:
-        name = element.attributes.get("service", "")
-        arguments = self.mapped(element.inputs)
-        context = ServiceContext(
-            session=self.session,
-            actor=self.actor,
-            instance=self.instance,
-            subject_type=self.instance.subject_type,
-            subject_id=self.instance.subject_id,
-            element_id=element.id,
-            now=clock.now(),
-            _send_message=self._send,
-            _enqueue=self._enqueue,
-            _escalate=self._escalate,
-        )
-        result = self.engine.services.call(name, context, arguments)
-        self.facts.forget()
-        if element.outputs:
-            self.variables |= self.mapped(element.outputs, {"result": result})
-
-    def _decide(self, element: Element) -> None:
-        wanted = element.attributes.get("decision", "")
-        if wanted not in self.definition.decisions:
-            raise MillwrightError(f"There is no decision named {wanted}.")
-        model, decision_id = self.definition.decisions[wanted]
-        extra = self.mapped(element.inputs)
-        feel = self.engine.feel
-        context = self.context(model.names(decision_id, feel), extra)
-        decided = model.evaluate(decision_id, context, feel)
-        self._set(element, decided.outputs)
-        self.journal.add(
-            HistoryKind.DECIDED,
-            element,
-            {
-                "decision": wanted,
-                "inputs": decided.inputs,
-                "outputs": decided.outputs,
-                "rules": decided.matched_rules,
-                "read": evidence.kept(context, model.paths(decision_id, feel)),
-            },
-        )
-
     def throw_message(self, task: Task, name: str) -> None:
         element = self.element_of(task)
         wanted = element.attributes.get("to", "").strip()
         to = self.attribute(element, "to")
         if wanted and (to is None or to == []):
             return  # the expression found nobody to tell
-        self._send(name, to, self.mapped(element.inputs), element)
+        self.send(name, to, self.mapped(element.inputs), element)
 
     def receive_message(self, task: Task, payload: Mapping[str, Any]) -> None:
         element = self.element_of(task)
@@ -532,35 +411,6 @@ class Execution:
             self.variables |= self.mapped(element.outputs, {"payload": dict(payload)})
         else:
             self.variables |= payload
-
-    # -- what a service task may ask -----------------------------------------------------------
-
-    def _send(
-        self, name: str, to: str | list[str] | None, payload: dict[str, Any], element: Element | None = None
-    ) -> None:
-        receivers = to if isinstance(to, list) else [to]
-        if not all(isinstance(receiver, str) for receiver in receivers) and receivers != [None]:
-            raise MillwrightError(f"The message {name} is sent to {to!r}, which is no business key.")
-        for receiver in receivers:
-            messages.send(self.session, name, to=receiver, payload=payload, sender=self.instance)
-        self.journal.add(
-            HistoryKind.MESSAGE_SENT, element, {"message": name, "to": receivers, "payload": payload}
-        )
-
-    def _enqueue(self, kind: str, payload: dict[str, Any], **options: Any) -> Any:
-        return jobs.enqueue(self.session, kind, payload, instance_id=self.instance.id, **options)
-
-    def _escalate(self, element_id: str, role: str) -> int:
-        escalated = [
-            row for row in self.open_tasks if row.element_id == element_id and row.state == RowState.OPEN
-        ]
-        for row in escalated:
-            row.escalation_role = role
-            row.urgency = projection.urgency(row.created_at, row.due_at, row.priority, escalated=True)
-            self.journal.add(
-                HistoryKind.ESCALATED, self.definition.element(row.element_id), {"role": role, "task": row.id}
-            )
-        return len(escalated)
 
     # -- incidents -----------------------------------------------------------------------------
 
