@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import schemathesis
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.config import (
     CacheConfig,
@@ -31,7 +31,9 @@ from schemathesis.config import (
     SchemathesisConfig,
     StatefulPhaseConfig,
 )
+from schemathesis.core.result import Ok
 from schemathesis.engine import Status, events, from_schema
+from schemathesis.generation.meta import TestPhase
 from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
 from schemathesis.transport.wsgi import WSGITransport
 
@@ -84,24 +86,38 @@ def run(
     role: str,
     *,
     examples: int = 0,
-    coverage: bool = False,
+    coverage: int = 0,
     operations: Sequence[str] | None = None,
 ) -> Report:
     """Call every endpoint, or some ``operations`` by their ids, as somebody of that role.
 
     ``examples`` is how often each is called with generated data. With ``coverage`` each constraint of each
-    schema is met, and broken.
+    schema is also met, and broken: with all of the calls for that, or one in so many of them.
     """
     document = site.application.extensions["millwright.openapi"]
     config = _config(site, role, examples, coverage)
     whole = schemathesis.openapi.from_dict(deepcopy(document), config=config)
     whole.app = site
+    if coverage > 1:
+        whole.hooks.register_hook_with_name(_one_in(coverage), "filter_case")
     schema = whole if operations is None else whole.include(operation_id=list(operations))
     report = Report()
     with _times_as_people_use_them(), _records_that_exist(site), _without_sockets():
         for event in from_schema(schema).execute():
             _note(event, report)
     return report
+
+
+def _one_in(number: int) -> Callable[[Any, Any], bool]:
+    """Drops systematic calls but one in ``number``: always the same, another choice for each endpoint."""
+
+    def filter_case(context: Any, case: Any) -> bool:
+        if case.meta.phase.name != TestPhase.COVERAGE:
+            return True
+        parts = (case.operation.label, case.method, case.path_parameters, case.query, case.headers, case.body)
+        return zlib.crc32(repr(parts).encode()) % number == 0
+
+    return filter_case
 
 
 def each_valid_call(
@@ -111,12 +127,12 @@ def each_valid_call(
     document = site.application.extensions["millwright.openapi"]
     schema = schemathesis.openapi.from_dict(deepcopy(document))
     schema.app = site
-    (found,) = [
-        one.ok() for one in schema.get_all_operations() if one.ok().definition.raw["operationId"] == operation
-    ]
+    results = schema.include(operation_id=operation).get_all_operations()
+    (found,) = [result.ok() for result in results if isinstance(result, Ok)]
 
     @settings(
         max_examples=examples,
+        phases=[Phase.generate],
         derandomize=True,
         deadline=None,
         database=None,
@@ -131,7 +147,7 @@ def each_valid_call(
         run_all()
 
 
-def _config(site: RestorableSite, role: str, examples: int, coverage: bool) -> SchemathesisConfig:
+def _config(site: RestorableSite, role: str, examples: int, coverage: int) -> SchemathesisConfig:
     project = ProjectConfig(
         headers=site.headers(role) or None,
         checks=ChecksConfig(
@@ -142,7 +158,7 @@ def _config(site: RestorableSite, role: str, examples: int, coverage: bool) -> S
         ),
         phases=PhasesConfig(
             examples=ExamplesPhaseConfig(enabled=False),
-            coverage=CoveragePhaseConfig(enabled=coverage),
+            coverage=CoveragePhaseConfig(enabled=coverage > 0),
             fuzzing=FuzzingPhaseConfig(enabled=examples > 0),
             # Each call meets the same factory, so that no call can prepare another.
             stateful=StatefulPhaseConfig(enabled=False),

@@ -17,6 +17,7 @@ from flask_jwt_extended import get_jwt, verify_jwt_in_request
 from flask_jwt_extended.exceptions import CSRFError as JwtCsrfError
 from flask_jwt_extended.exceptions import JWTExtendedException
 from flask_login import current_user
+from flask_wtf.csrf import CSRFError
 
 from app import clock, current
 from app.api.core.problems import ApiError
@@ -76,21 +77,29 @@ def _by_token() -> SignedIn | None:
         message = "The access token has expired. Get a new one with the refresh token."
         raise ApiError(401, "TOKEN_EXPIRED", message, headers=CHALLENGE) from None
     except (JWTExtendedException, jwt.exceptions.PyJWTError):
-        message = "The access token cannot be used. Sign in again."
-        raise ApiError(401, "BAD_TOKEN", message, headers=CHALLENGE) from None
+        raise _bad_token() from None
     if verified is None:
         return None
     g.by_cookie = "Authorization" not in request.headers
     return _person(get_jwt())
 
 
+def _bad_token() -> ApiError:
+    message = "The access token cannot be used. Sign in again."
+    return ApiError(401, "BAD_TOKEN", message, headers=CHALLENGE)
+
+
 def _person(claims: dict[str, Any]) -> SignedIn:
     """The active user of a token whose session has not ended, with one statement."""
+    try:
+        user_id, session_id = int(claims["sub"]), int(claims["sid"])
+    except (KeyError, TypeError, ValueError):
+        raise _bad_token() from None
     query = (
         sa.select(User, Department.name, UserSession)
-        .join(UserSession, sa.and_(UserSession.user_id == User.id, UserSession.id == int(claims["sid"])))
+        .join(UserSession, sa.and_(UserSession.user_id == User.id, UserSession.id == session_id))
         .join(Department, User.department_id == Department.id, isouter=True)
-        .where(User.id == int(claims["sub"]), User.active)
+        .where(User.id == user_id, User.active)
         .where(UserSession.revoked_at.is_(None), UserSession.expires_at > clock.now())
     )
     row = current.session().execute(query).first()
@@ -105,7 +114,11 @@ def _by_page_session() -> SignedIn | None:
     if not current_user.is_authenticated:
         return None
     if request.method not in ("GET", "HEAD", "OPTIONS") and current_app.config["WTF_CSRF_ENABLED"]:
-        csrf.protect()
+        try:
+            csrf.protect()
+        except CSRFError:  # the pages would answer it with a page
+            message = "A call with the session of the pages needs their CSRF token as X-CSRFToken."
+            raise ApiError(403, "CSRF", message) from None
     return current.me()
 
 

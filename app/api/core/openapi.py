@@ -213,12 +213,18 @@ def _responses(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     return found
 
 
+def _file_of(media: str) -> dict[str, Any]:
+    """A file's schema: bytes, but a file of JSON is read as what it holds, which is anything."""
+    if media.endswith("json"):
+        return {"description": "A file of JSON, as it was stored."}
+    return {"type": "string", "contentMediaType": "application/octet-stream"}
+
+
 def _success(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
     doc = inspect.cleandoc(endpoint.function.__doc__ or "").splitlines()[0].rstrip(".")
     answer: dict[str, Any] = {"description": doc}
     if endpoint.gives_file:
-        schema = {"type": "string", "contentMediaType": "application/octet-stream"}
-        answer["content"] = {media: {"schema": schema} for media in endpoint.media}
+        answer["content"] = {media: {"schema": _file_of(media)} for media in endpoint.media}
     elif endpoint.answer is not None:
         answer["content"] = {"application/json": {"schema": schemas.answer(endpoint)}}
     headers = {}
