@@ -31,6 +31,7 @@ MAXIMUM_BYTES = 5 * 1024 * 1024
 
 # A process's key is the id of its process in the diagram, and part of addresses.
 KEY_PATTERN = "^[a-z][a-z0-9_]{1,49}$"
+KEY_RULE = "A process's key has 2 to 50 small letters, digits and “_”, and begins with a letter."
 FILE_NAME_PATTERN = r"^(\w[\w .()-]{0,119}\.(bpmn|dmn|form)|scenarios\.yaml)$"
 _KEY = re.compile(KEY_PATTERN.replace("$", r"\Z"), re.ASCII)
 _FILE_NAME = re.compile(FILE_NAME_PATTERN.replace("$", r"\Z"))
@@ -61,10 +62,11 @@ class Draft:
 def open_draft(session: Session, key: str, by: Actor) -> Draft:
     """Somebody's draft of a process: the stored one, or the newest version as one that is not saved yet.
 
-    A process that does not exist gives an empty one. Raises :class:`BusinessError` (``BAD_KEY``).
+    A process that does not exist gives an empty one. Raises :class:`NotFound` for a key that none can have.
     """
-    _check_key(session, key)
     newest = deployments.latest(session, key)
+    if newest is None and not _KEY.match(key):
+        raise NotFound(f"There is no such process, and none can have this key. {KEY_RULE}")
     row = _row(session, key, by)
     if row is None:
         files = {} if newest is None else _texts(deployments.files_of(session, newest.id))
@@ -195,11 +197,7 @@ def check_files(files: Mapping[str, str]) -> None:
 def _check_key(session: Session, key: str) -> None:
     """A new process has a key like those that ship; one that is deployed has whatever key it has."""
     if not _KEY.match(key) and deployments.latest(session, key) is None:
-        raise BusinessError(
-            "BAD_KEY",
-            "A process's key has 2 to 50 small letters, digits and “_”, and begins with a letter.",
-            field="key",
-        )
+        raise BusinessError("BAD_KEY", KEY_RULE, field="key")
 
 
 def _require_free(session: Session, key: str, by: Actor) -> None:

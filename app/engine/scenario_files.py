@@ -59,8 +59,9 @@ def read_scenarios(data: bytes) -> list[Scenario]:
 
 def _parse(text: str) -> tuple[Any, list[int]]:
     """What the text holds, and in which lines the items of its list begin."""
-    loader = yaml.SafeLoader(text)
+    loader: yaml.SafeLoader | None = None
     try:
+        loader = yaml.SafeLoader(text)
         # Anchors could make a small file a huge document.
         depth = 0
         for token in yaml.scan(text):
@@ -83,7 +84,8 @@ def _parse(text: str) -> tuple[Any, list[int]]:
             line=line,
         ) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     items = node.value if isinstance(node, yaml.SequenceNode) else []
     return found, [item.start_mark.line + 1 for item in items]
 

@@ -129,8 +129,9 @@ def test_a_new_process_is_drafted_under_a_key_of_its_own(api: Api, owner: Caller
     assert owner.put(address, {"files": {}, "revision": 0}).status_code == 200
     taken = api.admin.put(address, {"files": {}, "revision": 0})
     assert (taken.status_code, taken.json["code"]) == (422, "KEY_TAKEN")
-    odd = owner.get("/processes/Tool-Calibration/draft")
+    odd = owner.put("/processes/Tool-Calibration/draft", {"files": {}, "revision": 0})
     assert (odd.status_code, odd.json["code"]) == (422, "BAD_KEY")
+    assert owner.get("/processes/Tool-Calibration/draft").status_code == 404
     assert owner.get("/processes/nothing/draft").json["files"] == {}
     codes = {problem["code"] for problem in owner.post(f"{address}/check").json["problems"]}
     assert "no-diagram" in codes

@@ -26,6 +26,7 @@ FAULTS = {
     "given that is none": (ONE + "  given: everything\n", 1, "“given” of “One”"),
     "nested too deeply": (ONE + "  given: {a: " + "[" * 60 + "]" * 60 + "}\n", 3, "too deeply"),
     "Python": (ONE + "  given: !!python/object/apply:os.system [ls]\n", 3, "is not YAML"),
+    "a control character": (ONE + "# \a\n", None, "is not YAML"),
     "a number without end": (ONE + "  given: {a: " + "9" * 5000 + "}\n", None, "is not YAML"),
 }
 
