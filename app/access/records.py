@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -154,7 +154,7 @@ def may_see_instance(session: Session, instance: ProcessInstance, actor: Actor) 
     if actor.oversees or actor.process_owner or instance.started_by == actor.user_id:
         return True
     tasks = session.scalars(sa.select(UserTask).where(UserTask.instance_id == instance.id))
-    if any(user_tasks.may_see(task, actor) for task in tasks):
+    if _has_to_do_with(tasks, actor):
         return True
     if instance.subject_type == "maintenance_request":
         request = session.get(MaintenanceRequest, instance.subject_id)
@@ -192,6 +192,10 @@ def _has_task_about(session: Session, subject_type: str, subject_id: int, actor:
     tasks = session.scalars(
         sa.select(UserTask).where(UserTask.subject_type == subject_type, UserTask.subject_id == subject_id)
     )
+    return _has_to_do_with(tasks, actor)
+
+
+def _has_to_do_with(tasks: Iterable[UserTask], actor: Actor) -> bool:
     mine = {identity.user_id for identity in actor.identities}
     return any(
         task.completed_by in mine or (task.is_open and user_tasks.may_act(task, actor)) for task in tasks

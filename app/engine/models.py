@@ -124,7 +124,8 @@ class UserTask(Base):
     """A user task that somebody has to do, projected from the engine's ready tasks.
 
     Inboxes read only these rows. ``urgency`` sorts by what is late and important first: it is
-    the due time, moved earlier by priority (see :func:`app.engine.projection.urgency`).
+    the due time, moved earlier by priority (see :func:`app.engine.projection.urgency`). A task that
+    ``is_personal`` was given to one person by the diagram.
     """
 
     __tablename__ = "user_tasks"
@@ -151,6 +152,7 @@ class UserTask(Base):
     escalation_role: Mapped[str | None] = mapped_column(sa.String(40))
     assignee_id: Mapped[int | None]
     assignee_name: Mapped[str] = mapped_column(sa.String(255), default="")
+    is_personal: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     priority: Mapped[str] = mapped_column(sa.String(10), default="MEDIUM")
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     urgency: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -111,6 +111,7 @@ def _row(execution: Execution, task: Task, summary: Any) -> UserTask:
         candidate_department_id=_number(_attribute(execution, element, "candidateDepartment")),
         assignee_id=assignee_id,
         assignee_name=assignee_name,
+        is_personal=assignee_id is not None,
         priority=priority,
         due_at=due,
         urgency=urgency(now, due, priority),

@@ -256,6 +256,9 @@ def upgrade() -> None:
         ["to_location_id", "transaction_date"],
     )
     op.create_index("ix_spare_parts_requests_created_at", "spare_parts_requests", ["created_at"])
+    op.add_column(
+        "user_tasks", sa.Column("is_personal", sa.Boolean(), server_default=sa.false(), nullable=False)
+    )
     op.create_index("ix_user_tasks_department", "user_tasks", ["department_id"])
     op.create_index("ix_user_tasks_element", "user_tasks", ["element_id", "state"])
     op.create_index("ix_user_tasks_machine", "user_tasks", ["machine_id"])
@@ -281,6 +284,8 @@ def downgrade() -> None:
     _drop_index("ix_maintenance_requests_type", "maintenance_requests", replaced_for="maintenance_type_id")
     _drop_index("ix_jobs_instance", "jobs")
     _drop_index("ix_activity_logs_entity_type", "activity_logs")
+    with op.batch_alter_table("user_tasks") as batch:
+        batch.drop_column("is_personal")
     op.drop_table("preventive_maintenance_task_parts")
     op.drop_table("preventive_maintenance_logs")
     op.drop_table("user_sessions")

@@ -75,13 +75,13 @@ def may_delegate(task: UserTask, actor: Actor) -> bool:
 
 
 def may_see(task: UserTask, actor: Actor) -> bool:
-    """Candidates, assignee and overseers see a task's page; others only the record it is about."""
-    return (
-        may_act(task, actor)
-        or actor.oversees
-        or task.completed_by == actor.user_id
-        or any(_is_candidate(task, identity) for identity in actor.identities)
-    )
+    """Candidates, assignee and overseers see a task's page; others only the record it is about.
+
+    A task that the diagram gave to one person was never its group's: colleagues do not see it.
+    """
+    if may_act(task, actor) or actor.oversees or task.completed_by == actor.user_id:
+        return True
+    return not task.is_personal and any(_is_candidate(task, identity) for identity in actor.identities)
 
 
 def require(engine: ProcessEngine, task: UserTask, actor: Actor) -> Identity:
