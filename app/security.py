@@ -28,6 +28,9 @@ CONTENT_SECURITY_POLICY = {
     "object-src": "'none'",
 }
 
+# The Studio's editors make styles as they run; scripts stay as strict there as anywhere.
+STUDIO_POLICY = {**CONTENT_SECURITY_POLICY, "style-src": ["'self'", "'unsafe-inline'"]}
+
 # A stored file is shown, never run: no scripts, no forms, no origin of its own.
 FILE_POLICY = {"default-src": "'none'", "style-src": "'unsafe-inline'", "sandbox": ""}
 

@@ -51,13 +51,16 @@ const result = await build({
   logLevel: "warning",
 });
 
+// Only what pages ask for has a name there; parts that scripts load by themselves are none of it.
 const manifest = {};
+const asked = new Set([...scripts, join(root, "frontend/css/main.css")]);
 for (const [path, { entryPoint }] of Object.entries(result.metafile.outputs)) {
+  if (!entryPoint || !asked.has(join(process.cwd(), entryPoint))) continue;
   const built = relative(out, join(process.cwd(), path));
-  if (entryPoint) manifest[basename(entryPoint).replace(/\.ts$/, ".js")] = built;
+  manifest[basename(entryPoint).replace(/\.ts$/, ".js")] = built;
   // A script that imports styles has a stylesheet beside it, under the script's own name.
   const { cssBundle } = result.metafile.outputs[path];
-  if (entryPoint && cssBundle) {
+  if (cssBundle) {
     manifest[basename(entryPoint).replace(/\.ts$/, ".css")] = relative(out, join(process.cwd(), cssBundle));
   }
 }

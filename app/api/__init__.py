@@ -35,6 +35,7 @@ from app.api import (
     stock_locations,
     tasks,
     users,
+    vocabulary,
 )
 from app.api.core import authentication, documentation, limits
 from app.api.core.dispatch import view_of
@@ -63,6 +64,7 @@ RESOURCES: tuple[Resource, ...] = (
     tasks.resource,
     processes.resource,
     drafts.resource,
+    vocabulary.resource,
     records.resource,
     instances.resource,
     incidents.resource,

@@ -26,6 +26,7 @@ from app.web import (
     requests,
     scan,
     starts,
+    studio,
     tasks,
     versions,
 )
@@ -46,6 +47,7 @@ PAGES = (
     profile.pages,
     attachments.pages,
     instances.pages,
+    studio.pages,
     versions.pages,
     migrations.pages,
     navigation.pages,

@@ -63,6 +63,10 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "Processes",
+        (Entry("studio.listing", "Studio", "flow", needs="processes:deploy"),),
+    ),
+    (
         "You",
         (
             Entry("notifications.listing", "Notifications", "bell", counter="unread"),

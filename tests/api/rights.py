@@ -164,6 +164,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/processes/{key}/draft/impact"): "AO",
     ("POST", "/processes/{key}/draft/deploy"): "AO",
     ("GET", "/instances/{instanceId}/scenario"): "AO",
+    ("GET", "/processes/{key}/vocabulary"): "AO",
     # instances: which ones, app/access/records.py says (see test_instances.py)
     ("GET", "/instances"): "AMO",
     ("GET", "/instances/{instanceId}"): "U",
