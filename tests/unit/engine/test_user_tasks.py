@@ -116,7 +116,7 @@ def test_who_may_do_it_anyway_does_it_in_their_own_name(desk: Desk) -> None:
 
 
 def test_who_may_see_a_task(desk: Desk) -> None:
-    """A group sees who has taken one of its tasks; what the diagram gives to one person is not the group's."""
+    """A group sees who took one of its tasks; what the diagram gives to one person is not the group’s."""
 
     def seen() -> list[str]:
         task = desk.task("ask")
