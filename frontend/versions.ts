@@ -27,7 +27,10 @@ interface Registry {
 }
 
 interface Overlays {
-  add(element: string, overlay: { position: Record<string, number>; html: HTMLElement }): void;
+  add(
+    element: string,
+    overlay: { position: Record<string, number>; html: HTMLElement; scale: { min: number; max: number } },
+  ): void;
 }
 
 interface EventBus {
@@ -45,6 +48,7 @@ type Marks = Record<string, [change: string, kind: string]>;
 
 const SIGNS: Record<string, string> = { added: "+", removed: "−", changed: "±", moved: "↕" };
 const POLL = 1_500; // milliseconds
+const MARGIN = 40; // around what changed, in units of the plan
 
 async function draw(container: HTMLElement): Promise<Drawing | undefined> {
   const response = await fetch(container.dataset["drawing"] ?? "");
@@ -77,7 +81,7 @@ function mark(canvas: Canvas, registry: Registry, overlays: Overlays, marks: Mar
     sign.textContent = SIGNS[change] ?? "";
     sign.setAttribute("aria-hidden", "true");
     const position = shape.waypoints ? middle(shape.waypoints, id, registry) : { top: -11, right: 11 };
-    overlays.add(id, { position, html: sign });
+    overlays.add(id, { position, html: sign, scale: { min: 0.7, max: 1 } });
   }
 }
 
@@ -126,6 +130,37 @@ function center(shape: Shape): { x: number; y: number } {
     return { x: (Math.min(...xs) + Math.max(...xs)) / 2, y: (Math.min(...ys) + Math.max(...ys)) / 2 };
   }
   return { x: (shape.x ?? 0) + (shape.width ?? 0) / 2, y: (shape.y ?? 0) + (shape.height ?? 0) / 2 };
+}
+
+/** The part of the plan that everything marked lies in, as far as its names can be read there. */
+function changedPart(drawings: Drawing[]): Box | undefined {
+  const xs: number[] = [];
+  const ys: number[] = [];
+  for (const { container, registry } of drawings) {
+    for (const [id, [, kind]] of Object.entries(JSON.parse(container.dataset["marks"] ?? "{}") as Marks)) {
+      const shape = registry.get(id);
+      if (!shape || kind === "lane") continue;
+      for (const point of shape.waypoints ?? corners(shape)) {
+        xs.push(point.x);
+        ys.push(point.y);
+      }
+    }
+  }
+  const first = drawings[0]?.container;
+  if (!xs.length || !first) return undefined;
+  const left = Math.min(...xs) - MARGIN;
+  const top = Math.min(...ys) - MARGIN;
+  const right = Math.max(...xs) + MARGIN;
+  const bottom = Math.max(...ys) + MARGIN;
+  const ratio = first.clientHeight / first.clientWidth;
+  const width = Math.max(right - left, (bottom - top) / ratio, first.clientWidth);
+  const height = width * ratio;
+  return { x: (left + right - width) / 2, y: (top + bottom - height) / 2, width, height };
+}
+
+function corners(shape: Shape): { x: number; y: number }[] {
+  const { x = 0, y = 0, width = 0, height = 0 } = shape;
+  return [{ x, y }, { x: x + width, y: y + height }];
 }
 
 /** Brings an element to the middle of the drawings, at a size at which its name can be read. */
@@ -181,8 +216,11 @@ async function compare(section: HTMLElement): Promise<void> {
   const last = drawings.at(-1);
   if (last && drawings.length > 1) {
     together(drawings);
-    const { x, y, width, height } = last.canvas.viewbox();
-    for (const drawing of drawings.slice(0, -1)) drawing.canvas.viewbox({ x, y, width, height });
+    const { x, y, width, height, inner } = last.canvas.viewbox();
+    const part = changedPart(drawings);
+    // What changed is shown large where it is only a part of the whole.
+    const box = part && part.width < Math.max(width, inner.width) ? part : { x, y, width, height };
+    for (const drawing of drawings) drawing.canvas.viewbox(box);
   }
   section.dataset["drawn"] = "";
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.engine import differences
 from app.engine.decisions import DecisionTable, parse_dmn
-from app.engine.differences import Change, Differences, Group, Item
+from app.engine.differences import Attribute, Change, Differences, Group, Item
 from app.engine.forms import load_schema
+from app.engine.xml import parse as parse_xml
 from app.web.labels import role_name
 
 # What is said of elements, flows, decisions and form fields, in words.
@@ -74,6 +75,8 @@ NAMES = {
     "text": "Text",
 }
 ROLES = {"role", "candidateRole"}
+# What names another thing of the diagram by its id.
+REFERENCES = {"parent", "lane", "attachedTo", "defaultFlow", "source", "target"}
 KINDS = {
     "startEvent": "start event",
     "endEvent": "end event",
@@ -185,12 +188,12 @@ class Comparison:
 
     @property
     def summary(self) -> list[str]:
-        """What differs, in a few words each: “2 elements changed”."""
+        """What differs, in a few words each: “Diagram: 1 added, 2 changed”."""
         found: list[str] = []
-        for change in Change:
-            number = sum(item.change is change for item in self.diagram)
-            if number:
-                found.append(f"{number} in the diagram {change.value}")
+        numbers = {change: sum(item.change is change for item in self.diagram) for change in Change}
+        told = [f"{number} {change.value}" for change, number in numbers.items() if number]
+        if told:
+            found.append(f"Diagram: {', '.join(told)}")
         for number, what in (
             (len(self.tables), "decision"),
             (len(self.forms), "form"),
@@ -206,7 +209,7 @@ def compare(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Comparison:
     found = differences.compare(old, new)
     texts = [_text(item, old, new) for item in found.files if not _is_modelled(item.name)]
     return Comparison(
-        diagram=found.diagram,
+        diagram=_with_names(found.diagram, _names(old), _names(new)),
         tables=list(_tables(found.decisions, old, new)),
         forms=[Form(group, _labels(group, new)) for group in found.forms],
         texts=texts,
@@ -223,6 +226,28 @@ def texts_only(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[TextD
             change = change or (Change.ADDED if name in new else Change.REMOVED)
             found.append(_text(Item("file", change, name, name), old, new))
     return found
+
+
+def _names(files: Mapping[str, bytes]) -> dict[str, str]:
+    """What the things of a diagram are called, by their ids."""
+    roots = [parse_xml(content) for name, content in files.items() if name.endswith(".bpmn")]
+    nodes = (node for root in roots for node in root.iter() if node.get("id") and node.get("name"))
+    return {str(node.get("id")): str(node.get("name")) for node in nodes}
+
+
+def _with_names(items: Iterable[Item], old: Mapping[str, str], new: Mapping[str, str]) -> list[Item]:
+    """The same with names in the places of ids, wherever those tell the two apart."""
+    return [replace(item, attributes=[_named(each, old, new) for each in item.attributes]) for item in items]
+
+
+def _named(attribute: Attribute, old: Mapping[str, str], new: Mapping[str, str]) -> Attribute:
+    if attribute.name not in REFERENCES:
+        return attribute
+    before = old.get(attribute.before, attribute.before)
+    after = new.get(attribute.after, attribute.after)
+    if before == after:
+        before, after = f"{before} ({attribute.before})", f"{after} ({attribute.after})"
+    return replace(attribute, before=before, after=after)
 
 
 def _is_modelled(name: str) -> bool:
@@ -333,7 +358,7 @@ def _table(group: Group, old: DecisionTable | None, new: DecisionTable | None) -
 
 def _columns(old: DecisionTable | None, new: DecisionTable | None) -> list[tuple[str, Column]]:
     """The columns of both tables with their keys: inputs first, and what is gone last of each."""
-    before, after = _named(old), _named(new)
+    before, after = _columns_of(old), _columns_of(new)
     found: list[tuple[str, Column]] = []
     for is_result in (False, True):
         for key, (label, result) in after.items():
@@ -350,7 +375,7 @@ def _columns(old: DecisionTable | None, new: DecisionTable | None) -> list[tuple
     return found
 
 
-def _named(table: DecisionTable | None) -> dict[str, tuple[str, bool]]:
+def _columns_of(table: DecisionTable | None) -> dict[str, tuple[str, bool]]:
     if table is None:
         return {}
     columns = [
@@ -364,7 +389,7 @@ def _cells(table: DecisionTable | None) -> dict[str, dict[str, str]]:
     """The texts of a table's rules by rule and column."""
     if table is None:
         return {}
-    keys = list(_named(table))
+    keys = list(_columns_of(table))
     return {
         rule.id: dict(zip(keys, [*rule.tests, *rule.outputs], strict=True)) | {"annotation": rule.annotation}
         for rule in table.rules

@@ -20,6 +20,7 @@ from app.engine.definitions import Definition
 from app.engine.diagram import Element
 from app.engine.migration import Forecast
 from app.engine.models import Deployment
+from app.engine.queries import LISTENING
 from app.errors import BusinessError
 from app.extensions import db
 from app.jobs import JobSystem
@@ -184,7 +185,7 @@ def _page(
         page=Page(found.items, found.total, found.page, found.page_size),
         forecasts=forecasts,
         movable=sum(forecast.can_move for forecast in forecasts),
-        names={number: _names(each) for number, each in definitions.items()},
+        stands={f.instance_id: _stands(f, definitions[f.version]) for f in forecasts},
         missing=_missing(forecasts, definitions, definition, wanted.mapping),
         chosen=None if chosen is None else set(chosen),
         everything=everything,
@@ -202,8 +203,11 @@ def _plan(session: Session, wanted: Wanted, ids: list[int], mapping: Mapping[str
     )
 
 
-def _names(definition: Definition) -> dict[str, str]:
-    return {element.id: element.label for element in definition.diagram.elements.values()}
+def _stands(forecast: Forecast, definition: Definition) -> list[str]:
+    """The steps at which something is to be done; where there are none, whatever it waits for."""
+    found = [definition.element(element_id) for element_id in forecast.stands_at]
+    steps = [element for element in found if element.type not in LISTENING]
+    return [element.label for element in steps or found]
 
 
 def _missing(

@@ -225,7 +225,7 @@ def test_going_back_deploys_the_old_files_with_a_note_and_is_logged(
     deploy(factory, DIAGRAM.replace(ACCEPT, 'name="Take it on"'))
     running = factory.report()
     page = owner.get(f"/studio/{KEY}/versions/1/rollback").text
-    assert "1 in the diagram changed" in page and 'value="Back to version 1"' in page
+    assert "Diagram: 1 changed" in page and 'value="Back to version 1"' in page
     answer = owner.post(f"/studio/{KEY}/versions/1/rollback", data={"note": "The old name was better"})
     assert answer.status_code == 302
     third = versions(factory)[2]
