@@ -67,7 +67,9 @@ def test_every_setting_is_in_the_example() -> None:
         name for text in sources for name in re.findall(r'env(?:iron)?(?:\.get\(|\[)"(MILLWRIGHT_\w+)"', text)
     }
     used |= {
-        name for text in sources for name in re.findall(r'_(?:flag|count|rate)\(env, "(MILLWRIGHT_\w+)"', text)
+        name
+        for text in sources
+        for name in re.findall(r'_(?:flag|count|rate)\(env, "(MILLWRIGHT_\w+)"', text)
     }
     documented = set(re.findall(r"^#? ?(MILLWRIGHT_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert used

@@ -122,7 +122,7 @@ def test_a_session_that_has_ended_is_not_revived_by_being_seen(session, user, ti
 
 
 def test_all_sessions_but_one_end_together(session, user):
-    here, there, elsewhere = (begin(session, user) for _ in range(3))
+    here, *_others = (begin(session, user) for _ in range(3))
     other = begin(session, added_user(session))
     with unit_of_work(session):
         assert sessions.end_all(session, user.id, EndReason.ENDED, user.id, keep=here.id) == 2
