@@ -223,7 +223,12 @@ def _records_that_exist(site: RestorableSite) -> Iterator[None]:
             return {name: walk(meant(name, inner)) for name, inner in value.items()}
         return [walk(inner) for inner in value] if isinstance(value, list) else value
 
+    done: set[str] = set()
+
     def before_call(context: Any, case: Any, kwargs: Any) -> None:
+        if case.id in done:
+            return  # a repeat is about the same records
+        done.add(case.id)
         if zlib.crc32(repr((case.path_parameters, case.body)).encode()) % 4:
             # A generated one names no version: nothing else would be tried.
             case.headers.pop("If-Match", None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,22 @@ from flask import Flask
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.wrappers import Response
 
-from app import create_app
+from app import clock, create_app
 from app.api.core import tokens
 from app.database import configure, engine_options, metadata, unit_of_work
-from app.domain import sessions
-from app.domain.people import Role, User
+from app.domain import attachments, sessions
+from app.domain.attachments import CheckedFile
+from app.domain.entities import EntityType
+from app.domain.machines import Machine
+from app.domain.people import Role, Substitution, User
+from app.domain.preventive import meters
+from app.domain.preventive.models import Outcome, PreventiveLog
+from app.domain.requests import MaintenanceRequest
 from app.engine.core import ProcessEngine
-from app.engine.models import Deployment
+from app.engine.models import Deployment, Incident, TaskComment, UserTask
 from app.extensions import db
 from app.ops import demo
+from tests import factories
 
 ANONYMOUS = "anonymous"
 OWNER = "process owner"  # a technician otherwise
@@ -125,7 +133,7 @@ def build_start(folder: Path, engine: ProcessEngine) -> Path:
     metadata.create_all(database)
     demo.load(engine, sessionmaker(database, expire_on_commit=False))
     with Session(database, expire_on_commit=False) as session, unit_of_work(session):
-        _complete(session)
+        _complete(session, folder / "uploads")
     with database.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     database.dispose()
@@ -138,6 +146,7 @@ def restorable_site(start: Path, folder: Path, **config: Any) -> Iterator[Restor
     folder.mkdir(parents=True, exist_ok=True)
     used = folder / "0.db"
     shutil.copyfile(start, used)
+    shutil.copytree(start.parent / "uploads", folder / "uploads")
     url = f"sqlite:///{used}"
     application = create_app(
         {
@@ -165,7 +174,7 @@ def restorable_site(start: Path, folder: Path, **config: Any) -> Iterator[Restor
             db.engine.dispose()
 
 
-def _complete(session: Session) -> None:
+def _complete(session: Session, uploads: Path) -> None:
     """What the demonstration lacks: somebody signed in for each role, among them a technician who owns
     processes."""
     users = {user.email: user for user in session.scalars(sa.select(User))}
@@ -182,7 +191,53 @@ def _complete(session: Session) -> None:
     session.flush()
     for email in EMAILS.values():
         user = users.get(email, owner)
-        sessions.begin(session, user.id, sessions.SessionKind.API, lifetime=sessions.REFRESH_LIFETIME)
+        row = sessions.begin(session, user.id, sessions.SessionKind.API, lifetime=sessions.REFRESH_LIFETIME)
+        # That a session is in use is noted every few minutes, which a test might take for an effect.
+        row.last_seen_at = clock.now() + timedelta(days=1)
+    _add_what_the_story_lacks(session, uploads, users[EMAILS[Role.ADMIN]], owner)
+
+
+def _add_what_the_story_lacks(session: Session, uploads: Path, admin: User, owner: User) -> None:
+    """One at least of each kind of record that the API has."""
+    machine = session.scalars(sa.select(Machine).order_by(Machine.id)).first()
+    request = session.scalars(sa.select(MaintenanceRequest).order_by(MaintenanceRequest.id)).first()
+    task = session.scalars(sa.select(UserTask).order_by(UserTask.id.desc())).first()
+    assert machine is not None and request is not None and task is not None
+    today = clock.now().date()
+    file = CheckedFile(name="notes.txt", content_type="text/plain", data=b"Replace the seal.")
+    attachments.keep(session, uploads, file, admin.id)
+    kind = EntityType.MAINTENANCE_REQUEST
+    attachments.keep(session, uploads, file, admin.id, entity_type=kind, entity_id=request.id)
+    factories.make_preventive_task(session, machine=machine)
+    meters.record(session, machine, 100, admin.id)
+    metered = factories.make_preventive_task(session, machine=machine, meter_interval=500, rrule=None)
+    session.add_all(
+        [
+            PreventiveLog(
+                task_id=metered.id,
+                due_on=today,
+                performed_at=clock.now(),
+                performed_by=owner.id,
+                outcome=Outcome.DONE,
+            ),
+            Substitution(user_id=owner.id, substitute_id=admin.id, starts_on=today, ends_on=today),
+            TaskComment(
+                instance_id=task.instance_id,
+                task_id=task.id,
+                author_id=admin.id,
+                author_name=admin.name,
+                body="The seal has come.",
+            ),
+            Incident(
+                instance_id=task.instance_id,
+                engine_task="0" * 32,
+                element_id=task.element_id,
+                element_name=task.name,
+                message="The printer is out of paper.",
+                traceback="",
+            ),
+        ]
+    )
 
 
 def _api_sessions(session: Session) -> list[tuple[str, sessions.UserSession]]:

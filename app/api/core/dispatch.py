@@ -72,6 +72,8 @@ def _write(endpoint: Endpoint, arguments: dict[str, Any]) -> Response:
 
     def act() -> Response:
         g.pop("on_response", None)
+        for file in arguments.get("files", ()):
+            file.stream.seek(0)  # an attempt before this one may have read it
         return _respond(endpoint, endpoint.function(**arguments))
 
     try:

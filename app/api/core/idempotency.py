@@ -92,6 +92,7 @@ def _fingerprint(endpoint: Endpoint) -> str:
     if endpoint.takes_files:
         found.update(repr(sorted(request.form.items(multi=True))).encode())
         for name, file in request.files.items(multi=True):
+            file.stream.seek(0)  # it may have been read for an answer already
             content = hashlib.sha256(file.stream.read()).hexdigest()
             file.stream.seek(0)
             found.update(repr((name, file.filename, content)).encode())
