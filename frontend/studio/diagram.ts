@@ -17,6 +17,9 @@ export class DiagramEditor implements Editor {
   private readonly tools: HTMLElement;
   private marked: [string, string][] = [];
   private fitted = false;
+  private readonly room = new ResizeObserver(() => {
+    if (this.canvas.clientWidth) this.modeler?.get("canvas").resized();
+  });
 
   constructor(
     private readonly container: HTMLElement,
@@ -38,6 +41,7 @@ export class DiagramEditor implements Editor {
     });
     this.furnish();
     this.fit();
+    this.room.observe(this.canvas);
     this.modeler.on("commandStack.changed", () => this.changed());
   }
 
@@ -70,11 +74,20 @@ export class DiagramEditor implements Editor {
   }
 
   shown(): void {
-    this.modeler?.get("canvas").resized();
+    if (!this.modeler) return;
+    this.modeler.get("canvas").resized();
     if (!this.fitted) this.fit();
+    // What floats beside an element was placed while nothing had a place.
+    const pad = this.modeler.get("contextPad", false);
+    const chosen = this.modeler.get("selection", false)?.get() ?? [];
+    if (pad?.isOpen() && chosen.length) {
+      pad.close();
+      pad.open(chosen.length === 1 ? chosen[0] : chosen);
+    }
   }
 
   destroy(): void {
+    this.room.disconnect();
     this.modeler?.destroy();
     this.container.classList.remove("studio-diagram");
     this.container.replaceChildren();
@@ -172,12 +185,7 @@ export class DiagramEditor implements Editor {
     this.modeler.on("tokenSimulation.toggleMode", ({ active }: { active: boolean }) => {
       simulate.setAttribute("aria-pressed", String(active));
       this.container.classList.toggle("studio-diagram--simulating", active);
-      canvasResized(this.modeler);
     });
     return simulate;
   }
-}
-
-function canvasResized(modeler: any): void {
-  requestAnimationFrame(() => modeler.get("canvas").resized());
 }

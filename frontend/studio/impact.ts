@@ -82,7 +82,9 @@ export class Impact {
   }
 
   private wide(heads: string[], rows: HTMLElement[], name = ""): HTMLElement {
-    const head = el("tr", {}, ...heads.map((each) => el("th", { scope: "col" }, each)));
+    const isNumber = (column: number): boolean => Boolean(rows[0]?.children[column]?.matches(".cell-number"));
+    const head = el("tr", {}, ...heads.map((each, column) =>
+      el("th", { scope: "col", class: isNumber(column) ? "cell-number" : undefined }, each)));
     const table = el("table", { class: `table studio-impact ${name}` }, el("thead", {}, head), el("tbody", {}, ...rows));
     return el("div", { class: "studio-wide", tabindex: "0", role: "region", "aria-label": "Table" }, table);
   }

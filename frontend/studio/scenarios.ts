@@ -40,11 +40,12 @@ export class Scenarios {
     const failed = answer.scenarios.filter(({ passed }) => !passed).length;
     const sum = counted(answer.scenarios.length, "scenario");
     const seconds = answer.seconds.toFixed(1);
+    const failedFirst = [...answer.scenarios].sort((a, b) => Number(a.passed) - Number(b.passed));
     content.replaceChildren(
       failed
         ? remark(`${failed} of ${sum} failed (${seconds} s). A draft is deployed when all pass.`, "bad")
         : remark(`${sum} passed (${seconds} s). ${this.reach()}`, "good"),
-      el("ul", { class: "studio-scenarios" }, ...answer.scenarios.map((each) => this.entry(each))),
+      el("ul", { class: "studio-scenarios" }, ...failedFirst.map((each) => this.entry(each))),
     );
   }
 
