@@ -32,6 +32,7 @@ class Entry:
     short: str = ""
     needs: str = ""
     counter: str = ""
+    also: tuple[str, ...] = ()
     key: str = ""
 
     @property
@@ -41,7 +42,7 @@ class Entry:
     def is_here(self) -> bool:
         if self.endpoint.startswith("starts."):
             return bool(request.path == self.address)
-        return bool(request.blueprint) and request.blueprint == self.endpoint.partition(".")[0]
+        return request.blueprint in (self.endpoint.partition(".")[0], *self.also)
 
 
 GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
@@ -64,7 +65,15 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Processes",
-        (Entry("studio.listing", "Studio", "flow", needs="processes:deploy"),),
+        (
+            Entry(
+                "studio.listing",
+                "Studio",
+                "flow",
+                needs="processes:deploy",
+                also=("versions", "migrations"),
+            ),
+        ),
     ),
     (
         "You",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -95,7 +95,7 @@ def diagram(key: str, version: int) -> ResponseReturnValue:
 @permission_required(DEPLOY)
 def draft_diagram(key: str) -> ResponseReturnValue:
     """The diagram of the signed-in person's draft."""
-    draft = drafts.saved(db.session(), key, current_actor())
+    draft = drafts.open_draft(db.session(), key, current_actor())
     return Response(_drawing(drafts.as_bytes(draft.files)), mimetype="application/xml")
 
 
@@ -156,7 +156,8 @@ def _side(key: str, code: str) -> Side:
     """What a code of an address stands for. Raises :class:`NotFound`."""
     if code == DRAFT:
         permissions.require(current_actor(), DEPLOY)
-        draft = drafts.saved(db.session(), key, current_actor())
+        # Where nothing is saved yet, the draft is what it would begin with: the newest version.
+        draft = drafts.open_draft(db.session(), key, current_actor())
         drawing = url_for("versions.draft_diagram", key=key)
         return Side(DRAFT, "Your draft", drafts.as_bytes(draft.files), None, drawing)
     if not code.isascii() or not code.isdecimal() or len(code) > 10:
@@ -173,7 +174,8 @@ def _choices(key: str, *shown: Side) -> list[tuple[str, str]]:
     numbers = {row.deployment.version for row in found.items}
     numbers |= {side.deployment.version for side in shown if side.deployment}
     versions = [(str(number), f"Version {number}") for number in sorted(numbers, reverse=True)]
-    return [(DRAFT, "Your draft"), *versions] if _saved_draft(key) else versions
+    drafted = any(side.code == DRAFT for side in shown) or _saved_draft(key)
+    return [(DRAFT, "Your draft"), *versions] if drafted else versions
 
 
 # -- going back ------------------------------------------------------------------------------------
@@ -293,10 +295,10 @@ def running_version(instance: ProcessInstance) -> Markup:
 
 
 def studio_address(key: str = "") -> str:
-    """The address of the Studio, or of a process in it; empty where there is no such page."""
-    if key and "studio.show" in current_app.view_functions:
-        return url_for("studio.show", key=key)
-    return url_for("studio.listing") if "studio.listing" in current_app.view_functions else ""
+    """The address of the Studio, or of a process in it; empty for those who may not use it."""
+    if not permissions.may(current_actor(), DEPLOY):
+        return ""
+    return url_for("studio.show", key=key) if key else url_for("studio.listing")
 
 
 def init_versions(app: Flask) -> None:

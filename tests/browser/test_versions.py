@@ -167,3 +167,18 @@ def test_without_scripts_the_lists_and_tables_are_there(
     maria.choose("“Accept request”", "Take it on")
     maria.press("Look again")
     expect(maria.page.get_by_role("checkbox").first).to_be_checked()
+
+
+def test_many_are_moved_while_the_page_follows(cast: Cast, demo_site: Site, engine: ProcessEngine) -> None:
+    keys = [report(demo_site, engine, f"Fault {number}.") for number in range(51)]
+    deploy(demo_site, engine, changed_files(), "Take it on, faster")
+    maria = cast("manager")
+    maria.page.goto(f"/studio/{KEY}/migrate?from=1&to=2&map.accept_request=take_on")
+    maria.page.get_by_label("All ").check()
+    maria.page.get_by_label("Why?").fill("All by the new diagram")
+    maria.press("Move to version 2")
+    expect(maria.page).to_have_title(re.compile("Moving to version 2"))
+    expect(maria.page.get_by_role("heading", name=re.compile(r"Done: (\d+) of \1 moved"))).to_be_visible(
+        timeout=60_000
+    )
+    assert {version_of(demo_site, key) for key in keys} == {2}
