@@ -174,7 +174,7 @@ def test_many_are_moved_while_the_page_follows(cast: Cast, demo_site: Site, engi
     deploy(demo_site, engine, changed_files(), "Take it on, faster")
     maria = cast("manager")
     maria.page.goto(f"/studio/{KEY}/migrate?from=1&to=2&map.accept_request=take_on")
-    maria.page.get_by_label("All ").check()
+    maria.page.get_by_role("radio", name="All ").check()
     maria.page.get_by_label("Why?").fill("All by the new diagram")
     maria.press("Move to version 2")
     expect(maria.page).to_have_title(re.compile("Moving to version 2"))
