@@ -146,7 +146,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database: SQLite, or as ``@pytest.mark.databases`` says, each in turn."""
     if getattr(request, "param", "sqlite") == "mariadb":
         # Making the tables takes MariaDB longer than most tests do: those who want them share them.
-        shared = "database" in request.fixturenames
+        shared = {"database", "deployed_url"} & set(request.fixturenames)
         url: str = request.getfixturevalue("_emptied_mariadb_url" if shared else "mariadb_url")
         return url
     return f"sqlite:///{tmp_path / 'test.db'}"

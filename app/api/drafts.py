@@ -8,7 +8,6 @@ from flask import request
 
 from app.api.core import calls
 from app.api.core.endpoints import Resource
-from app.api.core.problems import ApiError
 from app.api.core.schemas import Id, PageOf
 from app.api.draft_schemas import (
     DeployedOut,
@@ -30,6 +29,7 @@ from app.api.draft_schemas import (
     trial_out,
     version_ref,
 )
+from app.api.process_checks import refused
 from app.domain.queries.paging import Page
 from app.engine import drafts, impact
 from app.engine.drafts import Draft
@@ -211,7 +211,7 @@ def deploy_draft(key: DraftKey, body: DraftDeployIn, prepared: Assessed) -> Depl
             override_scenarios=body.override_scenarios,
         )
     except NotDeployable as refusal:
-        raise _refused(refusal) from None
+        raise refused(refusal) from None
     drafts.discard(session, key, actor)
     calls.location(f"/processes/{key}/versions/{made.version}")
     return DeployedOut(
@@ -220,19 +220,6 @@ def deploy_draft(key: DraftKey, body: DraftDeployIn, prepared: Assessed) -> Depl
         name=made.name,
         failed_scenarios=[result.name for result in prepared.assessment.failed],
     )
-
-
-def _refused(refusal: NotDeployable) -> ApiError:
-    """All that speaks against files, by file or by scenario."""
-    errors: dict[str, list[str]] = {}
-    for problem in refusal.assessment.errors:
-        line = f"line {problem.line}: " if problem.line else ""
-        told = f"{line}{problem.message} {problem.hint}".strip()
-        errors.setdefault(f"files.{problem.file}" if problem.file else "files", []).append(told)
-    if errors:
-        return ApiError(422, "PROCESS_PROBLEMS", str(refusal), errors)
-    failures = {f"scenarios.{result.name}": result.failures for result in refusal.assessment.failed}
-    return ApiError(422, "SCENARIOS_FAILED", str(refusal), failures)
 
 
 # -- recording -----------------------------------------------------------------------------------

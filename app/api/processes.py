@@ -7,7 +7,7 @@ from app.api.core import calls
 from app.api.core.endpoints import Download, Resource
 from app.api.core.schemas import PageOf
 from app.api.instance_schemas import InstanceOut, instance_out
-from app.api.process_checks import Examined, examine_check, examine_deploy, refuse
+from app.api.process_checks import check_out, examine_check, examine_deploy, refused
 from app.api.process_schemas import (
     CheckIn,
     CheckOut,
@@ -30,9 +30,6 @@ from app.api.process_schemas import (
     VersionOut,
 )
 from app.api.task_schemas import FormOut, form_out
-from app.domain import activity
-from app.domain.entities import EntityType
-from app.domain.people import Role
 from app.domain.queries.paging import Page
 from app.engine import deployments, differences, instances, migration, queries, user_tasks
 from app.engine.definitions import Definition
@@ -41,6 +38,8 @@ from app.engine.models import Deployment
 from app.engine.queries import ProcessRow, VersionRow
 from app.engine.user_tasks import InvalidSubmission
 from app.errors import BusinessError, Forbidden, NotFound
+from app.processes import publishing
+from app.processes.publishing import Assessment, NotDeployable
 
 resource = Resource(
     "Processes", "What the factory does, as diagrams, decision tables and forms, in numbered versions."
@@ -138,9 +137,9 @@ def compare_process_versions(key: ProcessKey, query: DiffQuery) -> Differences:
 
 
 @resource.post("/processes/{key}/check", needs="processes:deploy", answers=CheckOut, prepares=examine_check)
-def check_process(key: ProcessKey, body: CheckIn, prepared: Examined) -> CheckOut:
+def check_process(key: ProcessKey, body: CheckIn, prepared: Assessment) -> CheckOut:
     """Look for mistakes in files, and run their scenarios if asked to. Nothing is deployed."""
-    return prepared.out
+    return check_out(prepared)
 
 
 @resource.post(
@@ -150,29 +149,23 @@ def check_process(key: ProcessKey, body: CheckIn, prepared: Examined) -> CheckOu
     status=201,
     prepares=examine_deploy,
 )
-def deploy_process(key: ProcessKey, body: DeployIn, prepared: Examined) -> VersionDetail:
+def deploy_process(key: ProcessKey, body: DeployIn, prepared: Assessment) -> VersionDetail:
     """Make files the newest version of a process. The same files again change nothing.
 
     Refused with all problems where the checks find errors, and where a scenario among the files fails.
     Running instances keep their version; new ones start with this one.
     """
-    engine, session, actor = calls.engine(), calls.session(), calls.actor()
-    if body.override_scenarios and actor.role != Role.ADMIN:
-        raise Forbidden("Only an administrator deploys files whose scenarios fail.")
-    failed = refuse(prepared, key, override=body.override_scenarios)
-    before = deployments.latest(session, key)
-    deployment = deployments.deploy(engine, session, prepared.files, by=actor, note=body.note.strip())
-    if before is None or before.id != deployment.id:
-        told = {"key": key, "version": deployment.version, "note": deployment.note}
-        activity.record(
-            session,
-            "DEPLOY_PROCESS",
-            EntityType.PROCESS,
-            deployment.id,
-            calls.user_id(),
-            before=None if before is None else {"version": before.version},
-            after=told | ({"failedScenarios": failed} if failed else {}),
+    try:
+        deployment = publishing.publish(
+            calls.engine(),
+            calls.session(),
+            prepared,
+            by=calls.actor(),
+            note=body.note,
+            override_scenarios=body.override_scenarios,
         )
+    except NotDeployable as refusal:
+        raise refused(refusal) from None
     calls.location(f"/processes/{key}/versions/{deployment.version}")
     return _version_detail(deployment)
 

@@ -77,14 +77,14 @@ def test_processes_and_their_versions(api: Api, owner: Caller) -> None:
 
 
 def test_files_are_downloaded_as_they_were_deployed_and_never_shown(api: Api, owner: Caller) -> None:
-    evil = "<script>alert(1)</script>"
-    deploy(owner, {**RENAMED, "notes.html": evil})
+    evil = owner.post(f"{ADDRESS}/deploy", {"files": {**RENAMED, "notes.html": "<script>alert(1)</script>"}})
+    assert (evil.status_code, evil.json["code"]) == (422, "BAD_FILE_NAME")
+    deploy(owner, RENAMED)
     version = owner.get(f"{ADDRESS}/versions/2").json
-    assert {"name": "notes.html", "size": len(evil)} in version["files"]
+    assert {"name": DIAGRAM, "size": len(RENAMED[DIAGRAM].encode())} in version["files"]
     for name, media in (
         (DIAGRAM, "application/xml"),
         ("approve_parts.form", "text/plain"),
-        ("notes.html", "application/octet-stream"),
     ):
         answer = owner.get(f"{ADDRESS}/versions/2/files/{name}")
         assert answer.status_code == 200
@@ -92,7 +92,7 @@ def test_files_are_downloaded_as_they_were_deployed_and_never_shown(api: Api, ow
         assert answer.headers["Content-Disposition"].startswith("attachment")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert owner.get(f"{ADDRESS}/versions/2/files/{DIAGRAM}").text == RENAMED[DIAGRAM]
-    for missing in ("1/files/notes.html", "2/files/..", "2/files/%2e%2e%2fetc", "9/files/x"):
+    for missing in ("1/files/notes.bpmn", "2/files/..", "2/files/%2e%2e%2fetc", "9/files/x"):
         assert owner.get(f"{ADDRESS}/versions/{missing}").status_code == 404
 
 
@@ -142,7 +142,7 @@ def test_files_with_errors_are_not_deployed(api: Api, owner: Caller) -> None:
     assert list(refused.json["errors"]) == [f"files.{DIAGRAM}"]
     assert len(problems) == 2 and "aprove_parts" in problems[0]
     other = owner.post("/processes/maintenance_request/deploy", {"files": FILES})
-    assert (other.status_code, other.json["code"]) == (422, "WRONG_PROCESS")
+    assert (other.status_code, other.json["code"]) == (422, "PROCESS_PROBLEMS")
     name = owner.post(f"{ADDRESS}/deploy", {"files": {"../x.bpmn": "<a/>"}})
     assert (name.status_code, name.json["code"]) == (422, "BAD_FILE_NAME")
     for body in ({}, {"files": {}}, {"files": {"a": 1}}, {"files": FILES, "extra": 1}):

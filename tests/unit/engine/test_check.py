@@ -381,7 +381,8 @@ def test_one_wrong_file(
 
 
 def test_scenarios_and_notes_may_lie_beside_a_process(engine: ProcessEngine) -> None:
-    assert check(engine, {**repair.files(), "scenarios.yaml": b"", "README.md": b""}) == []
+    story = b"- name: A fault\n  start: {process: repair, by: technician}\n  expect: {state: running}\n"
+    assert check(engine, {**repair.files(), "scenarios.yaml": story, "README.md": b""}) == []
 
 
 def test_errors_are_told_from_warnings(engine: ProcessEngine) -> None:
