@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import random
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 
 # Errors by which MySQL and MariaDB ask for the transaction to be tried again: deadlock, lock wait.
 _AGAIN = {1213, 1205, 1020}
-ATTEMPTS = 4
+ATTEMPTS = 6
 
 
 def view_of(endpoint: Endpoint) -> Callable[..., Response]:
@@ -89,8 +91,13 @@ def _write(endpoint: Endpoint, arguments: dict[str, Any]) -> Response:
         if key is None or not _is_remembered(error):
             raise
         refusal = problems.problem_of(error)
-        with unit_of_work(session):
-            return idempotency.remember(session, endpoint, key, refusal)
+        return _with_patience(lambda: _remember(endpoint, key, refusal))
+
+
+def _remember(endpoint: Endpoint, key: str, refusal: Response) -> Response:
+    """Keep a refusal in a transaction of its own: that of the action was rolled back."""
+    with unit_of_work(current.session()) as session:
+        return idempotency.remember(session, endpoint, key, refusal)
 
 
 def _is_remembered(error: MillwrightError) -> bool:
@@ -113,11 +120,22 @@ def _with_patience(action: Callable[[], Response]) -> Response:
         try:
             return action()
         except DBAPIError as error:
-            arguments = getattr(error.orig, "args", ())
-            if not arguments or arguments[0] not in _AGAIN or attempt == ATTEMPTS:
+            if not _asks_for_another_attempt(error) or attempt == ATTEMPTS:
                 raise
             log.info("trying %s %s again: %s", request.method, request.path, error.orig)
+            # Those who met do not meet again.
+            time.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311
     raise AssertionError("unreachable")
+
+
+def _asks_for_another_attempt(error: BaseException | None) -> bool:
+    """Whether the database gave an action up, also where that made a savepoint fail, which went with it."""
+    while error is not None:
+        arguments = getattr(getattr(error, "orig", None), "args", ())
+        if arguments and arguments[0] in _AGAIN:
+            return True
+        error = error.__context__
+    return False
 
 
 def _respond(endpoint: Endpoint, result: Any) -> Response:
