@@ -99,6 +99,8 @@ KINDS = {
 BLANK = "–"
 CONTEXT_LINES = 3
 MAXIMUM_LINES = 2000
+# Longer texts are not compared: that takes time with the square of their length.
+MAXIMUM_COMPARED = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,6 +413,9 @@ def _text(item: Item, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Tex
         files.get(item.name, b"").decode("utf-8", "replace").splitlines() for files in (old, new)
     )
     lines: list[tuple[str, str]] = []
+    if max(len(before), len(after)) > MAXIMUM_COMPARED:
+        too_long = f"The file has more than {MAXIMUM_COMPARED:,} lines: download both and compare them there."
+        return TextDiff(item.name, item.change.value, [("@", too_long)])
     # The first two lines of a unified diff name files.
     for line in list(difflib.unified_diff(before, after, lineterm="", n=CONTEXT_LINES))[2:]:
         if len(lines) >= MAXIMUM_LINES:

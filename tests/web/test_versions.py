@@ -217,6 +217,13 @@ def test_a_draft_is_compared_too_even_one_that_cannot_be_read(factory: Factory, 
     assert "cannot be read as a process" in broken.text and "diff-line--removed" in broken.text
 
 
+def test_texts_that_would_take_minutes_to_compare_are_not(factory: Factory, owner: FlaskClient) -> None:
+    story = FILES["scenarios.yaml"] + b"# one\n# two\n" * 4000
+    deploy(factory, **{"scenarios.yaml": story})
+    page = owner.get(f"/studio/{KEY}/compare?from=1&to=2").text
+    assert "more than 6,000 lines" in page and "# one" not in page
+
+
 # -- going back ------------------------------------------------------------------------------------
 
 
