@@ -59,7 +59,7 @@ LETTERS = {
     "T": Role.MAINTENANCE_TECH,
     "S": Role.SUPERVISOR,
     "O": OWNER,
-    "U": Role.MAINTENANCE_TECH,
+    "U": Role.ADMIN,
     "*": ANONYMOUS,
 }
 
@@ -79,6 +79,12 @@ def somebody_who_may(endpoint: Endpoint) -> str:
     """A role that the table of rights lets call an endpoint."""
     row = RIGHTS[endpoint.method, endpoint.documented_path]
     return next(role for letter, role in LETTERS.items() if letter in row)
+
+
+def all_who_may(endpoint: Endpoint) -> set[str]:
+    """All roles that the table of rights lets call an endpoint."""
+    row = RIGHTS[endpoint.method, endpoint.documented_path]
+    return {role for letter, role in LETTERS.items() if letter in row}
 
 
 def run(
@@ -210,7 +216,7 @@ def _times_as_people_use_them() -> Iterator[None]:
 @contextmanager
 def _records_that_exist(site: RestorableSite) -> Iterator[None]:
     """Four of five valid ids become ids of records that there are: else all answers would be 404."""
-    known = _ids(site)
+    known = known_ids(site)
 
     def meant(name: str, value: Any) -> Any:
         ids = known.get(name)
@@ -256,7 +262,7 @@ def _without_sockets() -> Iterator[None]:
         yield
 
 
-def _ids(site: RestorableSite) -> dict[str, list[int]]:
+def known_ids(site: RestorableSite) -> dict[str, list[int]]:
     """The ids that there are, by the names that addresses and bodies use: ``machineId``."""
     found: dict[str, list[int]] = {}
     with site.session() as session:
