@@ -9,6 +9,7 @@ import type { DiagramEditor, Mark } from "./studio/diagram";
 import { ask, show } from "./studio/dialogs";
 import { clockTime, dayAndTime, el, part } from "./studio/dom";
 import { Draft, type State } from "./studio/draft";
+import { joined } from "./studio/new-files";
 import { Impact } from "./studio/impact";
 import { Drawer } from "./studio/panel";
 import { Problems } from "./studio/problems";
@@ -51,6 +52,24 @@ async function open(page: HTMLElement): Promise<void> {
     paint();
   };
   scenarios.onLine = (name, line) => void desk.lead("scenarios.yaml", name || null, line);
+  part("[data-record]").addEventListener("click", () => void record());
+  async function record(): Promise<void> {
+    const key = await ask({
+      title: "Make a scenario of a real run", field: "Business key of the run", action: "Make it",
+      text: "People become their parts in it, and records are named anew. It is added to the scenarios of this draft.",
+      refuse: (answer) => (answer ? "" : "Enter the key, such as PR-2026-000045."),
+    });
+    if (key === null) return;
+    try {
+      const { yaml, warnings } = await calls.record(key);
+      const files = await draft.collect();
+      await desk.write("scenarios.yaml", joined(files["scenarios.yaml"], yaml));
+      await desk.lead("scenarios.yaml", /name: *(.*)/.exec(yaml)?.[1] ?? null, null);
+      if (warnings.length) show("Look the scenario over", el("ul", {}, ...warnings.map((each) => el("li", {}, each))));
+    } catch (error) {
+      show("No scenario was made", el("p", {}, told(error)));
+    }
+  }
   problems.onChosen = ({ file, element, line }) => void desk.lead(file || desk.names()[0] || "", element, line);
 
   // -- checking -----------------------------------------------------------------------------------

@@ -143,14 +143,26 @@ export class Calls {
     return this.ask("POST", "draft/deploy", { note, overrideScenarios });
   }
 
+  /** Makes a scenario of a run of this process. */
+  async record(businessKey: string): Promise<{ yaml: string; warnings: string[]; passed: boolean }> {
+    const query = new URLSearchParams({ process: this.key, businessKey, pageSize: "1" });
+    const { items } = await this.call<{ items: { id: number }[] }>("GET", `instances?${query.toString()}`);
+    if (!items[0]) throw new CallError(404, `There is no run of this process with the key ${businessKey}.`);
+    return this.call("GET", `instances/${items[0].id}/scenario`);
+  }
+
   vocabulary<Vocabulary>(): Promise<Vocabulary> {
     return this.ask("GET", "vocabulary");
   }
 
-  private async ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+  private ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    return this.call(method, `processes/${encodeURIComponent(this.key)}/${path}`, body);
+  }
+
+  private async call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
     let answer: Response;
     try {
-      answer = await fetch(`${this.root}/processes/${encodeURIComponent(this.key)}/${path}`, {
+      answer = await fetch(`${this.root}/${path}`, {
         method,
         headers: {
           "X-CSRFToken": this.csrf,

@@ -6,7 +6,7 @@ import { type DiagramEditor } from "./diagram";
 import { download, el, icon, part } from "./dom";
 import type { Draft } from "./draft";
 import { type Editor, type Kind, editorFor, kindOf, stemOf } from "./editor";
-import { check, emptyDecision, emptyForm } from "./new-files";
+import { check, emptyDecision, emptyForm, firstScenario } from "./new-files";
 
 const SIGNS: Record<Kind, string> = { diagram: "flow", decision: "menu", form: "clipboard", text: "file" };
 const ORDER: Kind[] = ["diagram", "decision", "form", "text"];
@@ -77,6 +77,13 @@ export class Desk {
     this.editor?.select(element, line);
   }
 
+  /** Gives a file another content, and opens it. */
+  async write(file: string, text: string): Promise<void> {
+    this.forget(file);
+    this.draft.put(file, text);
+    await this.show(file);
+  }
+
   private sheet(file: string): Sheet {
     const known = this.sheets.get(file);
     if (known) return known;
@@ -114,8 +121,8 @@ export class Desk {
   private async asText(file: string, sheet: Sheet, text: string, error: unknown, changed: () => void): Promise<void> {
     const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
     sheet.container.replaceChildren(el(
-      "p", { class: "studio-bar studio-bar--bad" },
-      `${file} cannot be opened in its editor: ${why.slice(0, 300)} Here is its text. `,
+      "div", { class: "studio-bar studio-bar--bad", role: "alert" },
+      el("span", {}, `${file} cannot be opened in its editor: ${why.slice(0, 300)}. Here is its text.`),
       el("button", { type: "button", class: "button button--small", click: () => void this.reopen(file) }, "Try the editor again"),
     ));
     sheet.editor = await editorFor("text", sheet.container, this.context, changed);
@@ -199,7 +206,7 @@ export class Desk {
 
   private async addScenarios(): Promise<void> {
     if (!("scenarios.yaml" in this.draft.files)) {
-      this.draft.put("scenarios.yaml", "# What the process should do, told in steps. The guide says how.\nscenarios: []\n");
+      this.draft.put("scenarios.yaml", firstScenario(this.context.key));
     }
     await this.show("scenarios.yaml");
   }

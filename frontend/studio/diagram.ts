@@ -162,8 +162,9 @@ export class DiagramEditor implements Editor {
     );
     if (this.context.editable) {
       tools.append(
+        // Once the click is over: the library takes a click elsewhere for the end of the search.
         button("Search in the diagram (Ctrl+F)", icon("search"), () => {
-          this.modeler.get("editorActions").trigger("find");
+          setTimeout(() => this.modeler.get("editorActions").trigger("find"));
         }),
         button("Map of the diagram", "Map", () => this.modeler.get("minimap").toggle()),
         this.simulator(),

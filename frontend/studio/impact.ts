@@ -82,6 +82,9 @@ export class Impact {
   }
 
   private wide(heads: string[], rows: HTMLElement[], name = ""): HTMLElement {
+    for (const row of rows) {
+      [...row.children].forEach((cell, column) => cell.setAttribute("data-label", heads[column] ?? ""));
+    }
     const isNumber = (column: number): boolean => Boolean(rows[0]?.children[column]?.matches(".cell-number"));
     const head = el("tr", {}, ...heads.map((each, column) =>
       el("th", { scope: "col", class: isNumber(column) ? "cell-number" : undefined }, each)));

@@ -48,6 +48,22 @@ export function emptyForm(name: string): string {
   return `${JSON.stringify({ type: "default", id, schemaVersion: 18, components: [] }, null, 2)}\n`;
 }
 
+export function firstScenario(key: string): string {
+  return `# What has to be true of the process, told in steps. The guide for process owners says how.
+
+- name: A first story
+  start: {process: ${key}, by: technician, values: {}}
+  expect: {state: running}
+`;
+}
+
+/** A scenario file with the stories of another one behind its own. */
+export function joined(before: string | undefined, more: string): string {
+  const own = before ?? "";
+  if (!/^\s*-/m.test(own)) return more;
+  return `${own.trimEnd()}\n\n${more}`;
+}
+
 /** Why a file is not taken; an empty text for one that is. What is in it, the checks look at. */
 export function check(name: string, text: string): string {
   if (name === "scenarios.yaml") return "";
@@ -76,6 +92,8 @@ function checkXml(name: string, text: string): string {
   const space = root.namespaceURI ?? "";
   if (root.localName !== "definitions") return `it is XML, but no diagram or decision: its root is “${root.localName}”.`;
   if (name.endsWith(".bpmn")) return space === BPMN ? "" : "it is no BPMN 2.0 diagram.";
-  if (/\/DMN\/2019|\/DMN\/2018|\/DMN\/2015|\/DMN\/2021|\/DMN\/2023|dmn\/20130901/i.test(space)) return "";
-  return "it is no DMN file.";
+  if (space === DMN) return "";
+  return /dmn/i.test(space)
+    ? "it is DMN of another version than 1.3; save it as DMN 1.3 in the tool it comes from."
+    : "it is no DMN file.";
 }

@@ -81,6 +81,8 @@ def window(browser: Browser, base_url: str, *, phone: bool = False, scripts: boo
 
     def see(response: Response) -> None:
         page_itself = response.request.is_navigation_request()
+        if response.status in (409, 422) and "/api/" in response.url:
+            return  # the API refuses with a reason, which the script tells the person
         if response.status >= (500 if page_itself else 400):
             complaints.append(f"{response.status} for {response.request.method} {response.url}")
 
