@@ -42,7 +42,10 @@ async function open(page: HTMLElement): Promise<void> {
     diagram.editor.mark(["error", "warning"], problems.marks(diagram.file));
     diagram.editor.mark(["missed", "covered"], covered);
   };
-  desk.onDiagram = (_: string, __: DiagramEditor) => setTimeout(paint);
+  desk.onDiagram = (_: string, diagram: DiagramEditor) => {
+    setTimeout(paint);
+    if (!answer.base) part("h1").textContent = diagram.name(); // until it is deployed, only its diagram knows
+  };
   scenarios.onCoverage = (coverage) => {
     const marks = (ids: string[], mark: Mark): [string, Mark][] => ids.map((id) => [id, mark]);
     covered = coverage ? [

@@ -170,11 +170,17 @@ export class DiagramEditor implements Editor {
         this.simulator(),
       );
     }
-    const name = (): string => canvas.getRootElement().businessObject.name || this.context.key;
     tools.append(
-      button("Save a picture as SVG", "SVG", () => void saveSvg(this.modeler, name())),
-      button("Save a picture as PNG", "PNG", () => void savePng(this.modeler, name())),
+      button("Save a picture as SVG", "SVG", () => void saveSvg(this.modeler, this.name())),
+      button("Save a picture as PNG", "PNG", () => void savePng(this.modeler, this.name())),
     );
+  }
+
+  /** What the process is called, in its pool or in the process itself. */
+  name(): string {
+    const root = this.modeler.get("canvas").getRootElement();
+    const pool = this.modeler.get("elementRegistry").find((each: any) => each.type === "bpmn:Participant");
+    return root.businessObject.name || pool?.businessObject.name || this.context.key;
   }
 
   /** The switch that lets tokens run through the diagram, by clicks; nothing can be changed meanwhile. */
