@@ -79,10 +79,10 @@ def test_files_are_uploaded_all_or_none(api: Api, tmp_path: Path) -> None:
         ([(b"x" * (MAX_SIZE + 1), "large.txt")], {}, 422, "files.0"),
         ([(b"<svg onload='alert(1)'/>", "x.svg")], {}, 422, "files.0"),
         ([(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "x.heic")], {}, 422, "files.0"),
-        ([(b"x", f"{n}.txt") for n in range(11)], {}, 400, "files"),
+        ([(b"x", f"{n}.txt") for n in range(11)], {}, 422, "files"),
         ([(b"x", "x.txt")], {"entityType": "USER", "entityId": 1}, 400, "entityType"),
         ([(b"x", "x.txt")], {"entityId": "x", "entityType": "MACHINE"}, 400, "entityId"),
-        ([(b"x", "x.txt")], {"entityType": "MACHINE"}, 400, ""),
+        ([(b"x", "x.txt")], {"entityType": "MACHINE"}, 422, ""),
         ([(b"x", "x.txt")], {"colour": "red"}, 400, "colour"),
     ],
 )
