@@ -82,7 +82,7 @@ def test_files_are_uploaded_all_or_none(api: Api, tmp_path: Path) -> None:
         ([(b"x", f"{n}.txt") for n in range(11)], {}, 422, "files"),
         ([(b"x", "x.txt")], {"entityType": "USER", "entityId": 1}, 400, "entityType"),
         ([(b"x", "x.txt")], {"entityId": "x", "entityType": "MACHINE"}, 400, "entityId"),
-        ([(b"x", "x.txt")], {"entityType": "MACHINE"}, 422, ""),
+        ([(b"x", "x.txt")], {"entityType": "MACHINE"}, 422, "entityId"),
         ([(b"x", "x.txt")], {"colour": "red"}, 400, "colour"),
     ],
 )
