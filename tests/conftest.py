@@ -52,10 +52,13 @@ def pytest_configure() -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test marked ``databases`` runs on each of the databases that the product supports.
 
-    With MILLWRIGHT_DATABASES=all so does every test that uses a database, but those marked ``sqlite``.
+    With MILLWRIGHT_DATABASES=all so does every test that uses a database, but those marked ``sqlite`` and
+    those of the API: what it asks of a database is tested below it, and time is short.
     """
     marked = metafunc.definition.get_closest_marker("databases") is not None
-    general = ALL_DATABASES and metafunc.definition.get_closest_marker("sqlite") is None
+    of_the_api = "api" in metafunc.definition.path.parent.parts[-1:]
+    spared = of_the_api or metafunc.definition.get_closest_marker("sqlite") is not None
+    general = ALL_DATABASES and not spared
     if "database_url" in metafunc.fixturenames and (marked or general):
         kinds = ["sqlite", pytest.param("mariadb", marks=pytest.mark.services)]
         metafunc.parametrize("database_url", kinds, indirect=True)

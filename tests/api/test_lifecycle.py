@@ -17,6 +17,8 @@ from app.domain.parts import SparePart
 from tests import factories
 from tests.api.conftest import Api, Caller
 
+pytestmark = pytest.mark.databases
+
 
 def report(api: Api, by: Caller | None = None, **values: Any) -> dict[str, Any]:
     body = {"machineId": api.press.id, "priority": "HIGH", "description": "Oil leaks.", **values}
