@@ -97,11 +97,14 @@ def test_parts_are_listed(api: Api, store: StockLocation, statements) -> None:
                 session,
                 quantity,
                 min_quantity=minimum,
+                part_number=f"LIST-{n}",
                 part_name=f"Part {n}",
                 group_number=str(n),
                 location=store,
             )
-        factories.make_part(session, part_name="Part 3", min_quantity=9, active=False)
+        factories.make_part(
+            session, part_number="LIST-3", part_name="Part 3", min_quantity=9, active=False, location=store
+        )
 
     def found(path: str) -> list[str]:
         return [item["partName"] for item in api.technician.get(f"/spare-parts{path}").json["items"]]
