@@ -295,7 +295,8 @@ def test_a_renamed_task_is_mapped_by_hand_and_the_chosen_move(factory: Factory, 
     assert 'name="map.accept_request"' in page and f'value="{RENAMED}"' in page
     mapped = owner.get(f"/studio/{KEY}/migrate?from=1&to=2&map.accept_request={RENAMED}").text
     assert "3 of 3 can move" in mapped
-    assert f'<input type="hidden" name="map.accept_request" value="{RENAMED}" />' in mapped
+    kept = f'<input type="hidden" name="map.accept_request" value="{RENAMED}"'
+    assert kept in " ".join(mapped.split())
 
     order = {"from": 1, "to": 2, "map.accept_request": RENAMED, "reason": "Everybody by the new one"}
     answer = owner.post(f"/studio/{KEY}/migrate", data={**order, "instance": [first.id, second.id]})
