@@ -16,10 +16,11 @@ from app.domain.entities import EntityType
 from app.domain.people import Role
 from app.engine import deployments
 from app.engine.actors import Actor
-from app.engine.check import Problem, check_files, messages_of
+from app.engine.check import Problem
 from app.engine.core import ProcessEngine
 from app.engine.models import Deployment
 from app.errors import BusinessError, Conflict, Forbidden
+from app.processes.publishing import problems_of
 from app.processes.scenarios import Trial, try_out
 
 
@@ -45,13 +46,7 @@ def examine(
     :class:`Conflict` where too many people run scenarios at this moment.
     """
     files = deployments.files_of(session, deployments.get_version(session, key, version).id)
-    known = {
-        name
-        for deployment in deployments.latest_of_all(session)
-        if deployment.key != key
-        for name in messages_of(deployments.files_of(session, deployment.id)).names
-    }
-    verdict = Verdict(files, check_files(engine, files, known_messages=known))
+    verdict = Verdict(files, problems_of(engine, session, key, files))
     if verdict.errors or not scenarios:
         return verdict
     session.rollback()  # nobody shall wait for this while scenarios run
