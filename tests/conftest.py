@@ -165,12 +165,17 @@ def _mariadb_tables(mariadb: servers.MariaDb) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def _emptied_mariadb_url(_mariadb_tables: sa.Engine) -> Iterator[str]:
-    """A MariaDB database with all tables, which are emptied after the test."""
+    """A MariaDB database with all tables, which are put back and emptied after the test."""
     yield _mariadb_tables.url.render_as_string(hide_password=False)
     names = list(metadata.tables)
     with _mariadb_tables.connect() as connection:
         connection.exec_driver_sql("SET lock_wait_timeout = 30")
         connection.exec_driver_sql("SET foreign_key_checks = 0")
+        present = set(connection.exec_driver_sql("SHOW TABLES").scalars())
+        for strange in present - set(names):
+            connection.exec_driver_sql(f"DROP TABLE {strange}")
+        if set(names) - present:
+            metadata.create_all(connection)
         filled = " UNION ALL ".join(
             f"SELECT '{name}' FROM {name} HAVING COUNT(*) > 0"  # noqa: S608 - the names are our own
             for name in names
