@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.engine import evidence, incidents, messages, projection, state
+from app.engine import evidence, incidents, messages, projection, state, waits
 from app.engine.actors import Actor
 from app.engine.core import ProcessEngine
 from app.engine.definitions import Definition
@@ -71,6 +71,7 @@ class Execution(Work):
         self.retrying: Incident | None = None
         self.workflow: BpmnWorkflow
         self._listened: set[str] = set()
+        self._waited: set[str] = set()
 
     # -- beginning and end ---------------------------------------------------------------------
 
@@ -122,6 +123,7 @@ class Execution(Work):
         execution.workflow = state.load(saved, definition.spec, dict(definition.subprocess_specs), execution)
         execution.open_tasks = projection.open_tasks(session, instance.id)
         execution._listened = execution._listens_to()
+        execution._waited = waits.listed(execution)
         return execution
 
     def listen_anew(self) -> None:
@@ -317,17 +319,15 @@ class Execution(Work):
         return found
 
     def _note_arrivals(self) -> None:
-        """Write to history which events have begun to wait since the last save."""
-        for tree in self.trees():
-            for task in tree.tasks.values():
-                if task.state != TaskState.WAITING or not isinstance(task.task_spec, CatchingEvent):
-                    continue
-                element = self._element(task)
-                if element is None or element.type == "boundaryEvent" or "since" in task.internal_data:
-                    continue
-                task.internal_data["since"] = clock.now().isoformat()
+        """Write down which events have begun to wait since the last save, and which do no more."""
+        for task, element in list(waits.waiting(self)):
+            if waits.SINCE not in task.internal_data:
+                waits.begin(self, task, element)
                 self.journal.add(HistoryKind.ENTERED, element)
                 self._enter_waiting(task, element)
+        still = waits.listed(self)
+        waits.end(self.session, self._waited - still)
+        self._waited = still
 
     def _enter_waiting(self, task: Task, element: Element) -> None:
         try:

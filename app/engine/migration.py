@@ -14,7 +14,7 @@ from SpiffWorkflow.util.task import TaskState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.engine import instances, projection
+from app.engine import instances, projection, waits
 from app.engine.actors import Actor
 from app.engine.definitions import Definition
 from app.engine.deployments import get_version
@@ -180,6 +180,7 @@ def migrate(
     )
     _predict(execution)
     _renew_tasks(execution, old)
+    waits.rename(execution)
     if instance.state == InstanceState.SUSPENDED:
         _begin_timers(execution)
     else:

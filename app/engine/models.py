@@ -185,6 +185,33 @@ class UserTask(Base):
         return self.state == TaskState.OPEN
 
 
+class EventWait(Base):
+    """A message or a timer that a token waits for, or waited for until ``ended_at``.
+
+    Events at the edge of a task have no row: what they wait beside has one. ``due_at`` is when a timer
+    goes off, and for a message when it is expected at the latest, where the diagram says so.
+    """
+
+    __tablename__ = "event_waits"
+    __table_args__ = (
+        sa.UniqueConstraint("engine_task"),
+        sa.Index("ix_event_waits_instance", "instance_id", "ended_at"),
+        sa.Index("ix_event_waits_ended", "ended_at", "process_key", "element_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_id: Mapped[int] = mapped_column(sa.ForeignKey("process_instances.id"))
+    process_key: Mapped[str] = mapped_column(sa.String(100))
+    engine_task: Mapped[str] = mapped_column(sa.String(32))
+    element_id: Mapped[str] = mapped_column(sa.String(100))
+    element_name: Mapped[str] = mapped_column(sa.String(255), default="")
+    event: Mapped[str] = mapped_column(sa.String(20))
+    message: Mapped[str] = mapped_column(sa.String(255), default="")
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class TaskComment(Base):
     """What people say to each other about an instance, next to one of its tasks."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.engine import incidents, messages, state
+from app.engine import incidents, messages, state, waits
 from app.engine.actors import Actor
 from app.engine.execution import Execution, lock
 from app.engine.models import OPEN_STATES, HistoryKind, InstanceState, ProcessInstance, TaskState
@@ -96,6 +96,7 @@ def cancel(
         row.state, row.completed_at = TaskState.CANCELLED, now
     instance.state, instance.ended_at, instance.next_due_at = InstanceState.CANCELLED, now, None
     instance.end_reason = reason
+    waits.end_all(session, instance_id)
     execution.end_subject(InstanceState.CANCELLED)
     incidents.settle(execution)
     instance.engine_state = state.dump(execution.workflow, execution.variables)

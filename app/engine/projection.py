@@ -95,7 +95,7 @@ def _row(execution: Execution, task: Task, summary: Any) -> UserTask:
     instance = execution.instance
     roles = element.candidate_roles
     priority = _priority(_attribute(execution, element, "priority"))
-    due = _due(execution, element, now)
+    due_at = due(execution, element, now)
     assignee_id = _number(_attribute(execution, element, "assignee"))
     assignee_name = ""
     if assignee_id is not None:
@@ -113,8 +113,8 @@ def _row(execution: Execution, task: Task, summary: Any) -> UserTask:
         assignee_name=assignee_name,
         is_personal=assignee_id is not None,
         priority=priority,
-        due_at=due,
-        urgency=urgency(now, due, priority),
+        due_at=due_at,
+        urgency=urgency(now, due_at, priority),
         state=TaskState.OPEN,
         created_at=now,
         process_key=instance.key,
@@ -159,7 +159,8 @@ def _attribute(execution: Execution, element: Element, name: str) -> Any:
         return None
 
 
-def _due(execution: Execution, element: Element, now: datetime) -> datetime | None:
+def due(execution: Execution, element: Element, now: datetime) -> datetime | None:
+    """When an element is to be done with, by its attribute. A failing one must not lose what it is about."""
     given = _attribute(execution, element, "due")
     if given is None:
         return None

@@ -70,9 +70,9 @@ def _time(place: Place, what: str, kind: str, value: Any, hint: str) -> Iterator
 
 
 def settings(checked: Checked) -> Iterator[Problem]:
-    """Due times, priorities and people of user tasks that are written down, and constant conditions."""
+    """Due times, priorities and people of user tasks and awaited messages that are written down."""
     for drawn, element in checked.elements:
-        if element.type != "userTask":
+        if element.type not in ("userTask", "intermediateCatchEvent", "receiveTask"):
             continue
         for name in ("due", "priority", "assignee", "candidateDepartment"):
             given = element.attributes.get(name, "").strip()

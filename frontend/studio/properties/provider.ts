@@ -2,8 +2,9 @@
 import { Group, ListGroup } from "@bpmn-io/properties-panel";
 import type { Context } from "../context";
 import { type Entry, checkbox, feel, note, select, text } from "./entries";
+import { explained } from "./durations";
 import { conditionEntries, timerEntries } from "./events";
-import { formOptions, decisionOptions, roleOptions, statusEntry } from "./choices";
+import { decisionOptions, formOptions, priorityEntries, roleOptions, statusEntry } from "./choices";
 import { inputEntries, listGroup } from "./lists";
 import { Changes, definitionOf, is, processOf, type Shape, subject } from "./model";
 import { variablesOf } from "./variables";
@@ -98,17 +99,20 @@ function userTaskEntries(element: Shape, tools: Tools): Entry[] {
   return [
     select({
       id: "millwright-form", label: "Form", options: formOptions(tools), ...attribute(element, tools, "form"),
-      description: "The form that is filled in; a file of this process.",
+      description: "What is filled in; a file of this process. New ones are made under “Files”.",
     }),
     select({
       id: "millwright-candidateRole", label: "Role", options: roleOptions(tools, "As the lane says"),
       ...attribute(element, tools, "candidateRole"), description: "The people who may do the task.",
     }),
-    formula("candidateDepartment", "Department", "Only members of the department with this number."),
-    formula("assignee", "Assignee", "The number of the person who is to do it; empty: whoever takes it."),
-    formula("due", "Due", "A duration from entry (P2D is two days, PT4H four hours), or an instant."),
-    formula("priority", "Priority", "LOW, MEDIUM, HIGH or CRITICAL."),
-    formula("summary", "Summary", "One line for the inbox."),
+    formula("due", "Due", explained(
+      attribute(element, tools, "due").get(),
+      "How long after it has come to the inbox: PT30M is 30 minutes, PT4H 4 hours, P2D 2 days. Empty: whenever it suits.",
+    )),
+    ...priorityEntries(element, tools, formula),
+    formula("candidateDepartment", "Department", "Only members of the department with this number; =machine.departmentId is that of the machine."),
+    formula("assignee", "Assignee", "The number of the person who is to do it, such as =requester.id. Empty: whoever takes it."),
+    formula("summary", "Summary", "The line that inboxes show, instead of the record's own."),
     text({
       id: "millwright-apiVerb", label: "Verbs of the REST API", ...attribute(element, tools, "apiVerb"),
       description: "Separated by commas: the calls that complete this task; record=save says which outcome is meant.",
@@ -201,11 +205,18 @@ function messageEntries(element: Shape, tools: Tools): Entry[] {
     })];
   }
   if (catches(element) && !is(element, "bpmn:StartEvent")) {
-    return [feel({
-      id: "millwright-allowed", label: "People may send it if", variables, optional: true,
-      ...attribute(element, tools, "allowed"),
-      description: "True where the person who acts may send the message. Empty: only other processes may.",
-    })];
+    const expected = feel({
+      id: "millwright-due", label: "Expected within", variables, optional: true, ...attribute(element, tools, "due"),
+      description: "A duration (P2D is two days), or an instant: after it the instance counts as stuck.",
+    });
+    return [
+      feel({
+        id: "millwright-allowed", label: "People may send it if", variables, optional: true,
+        ...attribute(element, tools, "allowed"),
+        description: "True where the person who acts may send the message. Empty: only other processes may.",
+      }),
+      ...(is(element, "bpmn:BoundaryEvent") ? [] : [expected]),
+    ];
   }
   return [];
 }
