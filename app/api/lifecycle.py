@@ -13,7 +13,7 @@ from typing import Any
 from app.api import named_files
 from app.api.core import calls
 from app.api.core.problems import ApiError, NoOpenTask
-from app.engine import instances, messages, user_tasks
+from app.engine import deployments, instances, messages, user_tasks
 from app.engine.models import ProcessInstance, UserTask
 from app.engine.user_tasks import Completion, InvalidSubmission, NotYours
 from app.errors import BusinessError, NotFound
@@ -68,12 +68,13 @@ def start(key: str, values: Mapping[str, Any], *, photos: Iterable[int] = ()) ->
     :raises InvalidSubmission, BusinessError: what the form or a step refuses
     """
     engine, session, actor = calls.engine(), calls.session(), calls.actor()
-    form = user_tasks.start_form(engine, session, key, actor, json=dict(values))
+    deployment = deployments.latest(session, key)
+    form = user_tasks.start_form(engine, session, key, actor, deployment=deployment, json=dict(values))
     if not form.validate():
         raise InvalidSubmission(form)
     for path, ids in form.given_files.items():
         named_files.checker()(path, ids)
-    instance = instances.start(engine, session, key, actor, form.values())
+    instance = instances.start(engine, session, key, actor, form.values(), deployment=deployment)
     keep_files(instance.subject_type, instance.subject_id, photos)
     return instance
 

@@ -210,7 +210,7 @@ def get_process_start_form(key: ProcessKey) -> FormOut:
     """Get the form that starts a process, for those who may start it."""
     deployment = _startable(key)
     engine, session = calls.engine(), calls.session()
-    form = user_tasks.start_form(engine, session, key, calls.actor())
+    form = user_tasks.start_form(engine, session, key, calls.actor(), deployment=deployment)
     definition = engine.definition(session, deployment.id)
     start = next(start for start in definition.diagram.starts if start.event is None)
     return form_out(form, start.form, deployment.id)
@@ -219,16 +219,16 @@ def get_process_start_form(key: ProcessKey) -> FormOut:
 @resource.post("/processes/{key}/start", needs="processes:start", answers=InstanceOut, status=201)
 def start_process(key: ProcessKey, body: StartIn) -> InstanceOut:
     """Start an instance of the newest version with the answers of its start form."""
-    _startable(key)
+    deployment = _startable(key)
     engine, session, actor = calls.engine(), calls.session(), calls.actor()
-    form = user_tasks.start_form(engine, session, key, actor, json=body.values)
+    form = user_tasks.start_form(engine, session, key, actor, deployment=deployment, json=body.values)
     if not form.validate():
         raise InvalidSubmission(form)
     named: list[int] = []
     for path, ids in form.given_files.items():
         named_files.checker()(path, ids)
         named += ids
-    instance = instances.start(engine, session, key, actor, form.values())
+    instance = instances.start(engine, session, key, actor, form.values(), deployment=deployment)
     named_files.link(instance.subject_type, instance.subject_id, named)
     calls.location(f"/instances/{instance.id}")
     return instance_out(queries.instance_row(session, instance))

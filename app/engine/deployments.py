@@ -29,8 +29,20 @@ def deploy(
 ) -> Deployment:
     """Make a new version of a process from its files; the same files again change nothing.
 
-    Raises one of ``app.engine.definitions.FILE_ERRORS`` for files that cannot be run, and
-    :class:`NotFound` for a process that is tied to no records. Running instances keep their version.
+    Raises one of ``app.engine.definitions.FILE_ERRORS`` for files that cannot be run, :class:`NotFound`
+    for a process that is tied to no records, and :class:`Conflict` where many deploy it at the same moment.
+    Running instances keep their version.
+    """
+    return replace_newest(engine, session, files, by=by, note=note)[0]
+
+
+def replace_newest(
+    engine: ProcessEngine, session: Session, files: Mapping[str, bytes], *, by: Actor, note: str = ""
+) -> tuple[Deployment, Deployment | None]:
+    """Like :func:`deploy`; answers the newest version, and the one that was it before.
+
+    They are the same one where the files were the newest already, also where somebody else has deployed
+    them at the same moment.
     """
     compiled = compile_files(files)
     engine.binding(compiled.key, compiled.outline)
@@ -39,7 +51,7 @@ def deploy(
     for _ in range(ATTEMPTS):
         newest = latest(session, compiled.key)
         if newest is not None and newest.digest == digest(files):
-            return newest
+            return newest, newest
         deployment = _deployment(compiled, files, newest, by, note)
         try:
             with session.begin_nested():
@@ -47,7 +59,7 @@ def deploy(
         except IntegrityError:
             continue  # somebody else has just deployed that version
         session.info.setdefault(UNCOMMITTED, set()).add(deployment.id)
-        return deployment
+        return deployment, newest
     raise Conflict(f"{compiled.name} is being deployed by others at the same moment. Try again.")
 
 

@@ -47,14 +47,23 @@ def may_start(deployment: Deployment, actor: Actor) -> bool:
 
 
 def start(
-    engine: ProcessEngine, session: Session, key: str, actor: Actor, values: Mapping[str, Any]
+    engine: ProcessEngine,
+    session: Session,
+    key: str,
+    actor: Actor,
+    values: Mapping[str, Any],
+    *,
+    deployment: Deployment | None = None,
 ) -> ProcessInstance:
     """Start the newest version of a process with the values of its start form.
+
+    ``deployment`` is the version whose form was answered, where that was looked up before: another may
+    have been deployed since, and its form may ask for something else.
 
     Raises :class:`NotFound`, :class:`Forbidden` where the actor's role may not start it, and
     :class:`BusinessError` from whatever the first steps refuse.
     """
-    deployment = deployments.latest(session, key)
+    deployment = deployment or deployments.latest(session, key)
     if deployment is None:
         raise NotFound(f"No process named {key} is deployed.")
     if not may_start(deployment, actor):

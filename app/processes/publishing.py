@@ -5,8 +5,9 @@ Looking takes seconds and writes nothing, so that it is done before the transact
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -120,17 +121,40 @@ def publish(
         total = len(assessment.trial.results) if assessment.trial is not None else len(failed)
         message = f"These files are not deployed: {len(failed)} of {total} scenarios fail."
         raise NotDeployable(message, assessment)
-    before = deployments.latest(session, assessment.key)
-    made = deployments.deploy(engine, session, assessment.files, by=by, note=note.strip())
-    if before is None or before.id != made.id:
-        told = {"key": made.key, "version": made.version, "note": made.note}
-        activity.record(
-            session,
-            "DEPLOY_PROCESS",
-            EntityType.PROCESS,
-            made.id,
-            by.user_id,
-            before=None if before is None else {"version": before.version},
-            after=told | ({"failedScenarios": failed} if failed else {}),
-        )
+    made, _ = make_newest(engine, session, assessment.files, by=by, note=note, failed=failed)
     return made
+
+
+def make_newest(
+    engine: ProcessEngine,
+    session: Session,
+    files: Mapping[str, bytes],
+    *,
+    by: Actor,
+    note: str = "",
+    failed: Sequence[str] = (),
+    files_of: int | None = None,
+) -> tuple[Deployment, bool]:
+    """Deploy files that have been looked at, and write that down in the activity log.
+
+    The log names the scenarios that ``failed`` and the earlier version that these are the ``files_of``.
+    Answers the newest version and whether it is a new one: the same files again change nothing.
+    """
+    made, before = deployments.replace_newest(engine, session, files, by=by, note=note.strip())
+    if before is made:
+        return made, False
+    told: dict[str, Any] = {"key": made.key, "version": made.version, "note": made.note}
+    if files_of is not None:
+        told["filesOf"] = files_of
+    if failed:
+        told["failedScenarios"] = list(failed)
+    activity.record(
+        session,
+        "DEPLOY_PROCESS",
+        EntityType.PROCESS,
+        made.id,
+        by.user_id,
+        before=None if before is None else {"version": before.version},
+        after=told,
+    )
+    return made, True

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.domain import activity
-from app.domain.entities import EntityType
 from app.domain.people import Role
 from app.engine import deployments
 from app.engine.actors import Actor
@@ -20,7 +18,7 @@ from app.engine.check import Problem
 from app.engine.core import ProcessEngine
 from app.engine.models import Deployment
 from app.errors import BusinessError, Conflict, Forbidden
-from app.processes.publishing import problems_of
+from app.processes.publishing import make_newest, problems_of
 from app.processes.scenarios import Trial, try_out
 
 
@@ -80,22 +78,10 @@ def roll_back(
     passed = verdict.trial is not None and verdict.trial.passed
     if not passed and not override:
         raise BusinessError("SCENARIOS_FAILED", f"Scenarios of version {version} fail today.")
-    before = deployments.latest(session, key)
-    deployment = deployments.deploy(engine, session, verdict.files, by=by, note=note.strip())
-    if before is not None and deployment.id == before.id:
-        raise Conflict(
-            f"Version {before.version}, the newest one, has the files of version {version} already."
-        )
-    told = {"key": key, "version": deployment.version, "note": deployment.note, "filesOf": version}
-    if not passed and verdict.trial is not None:
-        told["failedScenarios"] = [result.name for result in verdict.trial.failed]
-    activity.record(
-        session,
-        "DEPLOY_PROCESS",
-        EntityType.PROCESS,
-        deployment.id,
-        by.user_id,
-        before=None if before is None else {"version": before.version},
-        after=told,
+    failed = [] if passed or verdict.trial is None else [result.name for result in verdict.trial.failed]
+    made, is_new = make_newest(
+        engine, session, verdict.files, by=by, note=note, failed=failed, files_of=version
     )
-    return deployment
+    if not is_new:
+        raise Conflict(f"Version {made.version}, the newest one, has the files of version {version} already.")
+    return made

@@ -47,7 +47,9 @@ def _start(key: str) -> ResponseReturnValue:
     machine = _machine()
     if request.method == "GET":
         data = {"machineId": machine.id} if machine else None
-        form = user_tasks.start_form(engine(), db.session(), key, current_actor(), data=data)
+        form = user_tasks.start_form(
+            engine(), db.session(), key, current_actor(), deployment=deployment, data=data
+        )
         return _page(deployment, form, machine)
     return _submit(deployment, machine)
 
@@ -55,7 +57,13 @@ def _start(key: str) -> ResponseReturnValue:
 def _submit(deployment: Deployment, machine: Machine | None) -> ResponseReturnValue:
     """Validate, keep the files, start: together or not at all."""
     form = user_tasks.start_form(
-        engine(), db.session(), deployment.key, current_actor(), formdata=request.form, files=request.files
+        engine(),
+        db.session(),
+        deployment.key,
+        current_actor(),
+        deployment=deployment,
+        formdata=request.form,
+        files=request.files,
     )
     if form.is_edit_action:
         return _page(deployment, form, machine)
@@ -67,7 +75,9 @@ def _submit(deployment: Deployment, machine: Machine | None) -> ResponseReturnVa
             values = form.values()
             for path, files in form.uploads.items():
                 put(values, path, uploads.keep(path, files))
-            instance = instances.start(engine(), session, deployment.key, current_actor(), values)
+            instance = instances.start(
+                engine(), session, deployment.key, current_actor(), values, deployment=deployment
+            )
             uploads.link(instance.subject_type, instance.subject_id)
             target = links.to_subject(instance.subject_type, instance.subject_id) or url_for("inbox.show")
             business_key = instance.business_key

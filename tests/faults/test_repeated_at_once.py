@@ -7,13 +7,8 @@ its answer.
 from __future__ import annotations
 
 import json
-import os
-import sys
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,82 +16,38 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import create_app
-from app.api.core import tokens
 from app.database import configure, engine_options, unit_of_work
-from app.domain import sessions
 from app.domain.activity import ActivityLog
 from app.domain.kept_answers import KeptAnswer
 from app.domain.machines import Machine
 from app.domain.parts import SparePart
-from app.domain.people import Department, Role, User
+from app.domain.people import Department, Role
 from app.domain.requests import MaintenanceRequest
 from app.domain.stock import InventoryTransaction
 from app.engine.models import ProcessInstance
-from app.extensions import db
 from tests import factories
-from tests.support import site as sites
-from tests.support.servers import Server, free_port
+from tests.support import nodes
+from tests.support.nodes import Answer, Node, together
 
 pytestmark = pytest.mark.databases
 
 ROUNDS = 12
-LONG_ENOUGH = 60  # seconds
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: bytes
-    replayed: bool
 
 
 class Served:
-    """A served site, its database beside it, and people to call it as."""
+    """A served site, and its database beside it."""
 
-    def __init__(self, server: Server, sessions_: sessionmaker[Session], people: dict[str, str]) -> None:
-        self.server = server
-        self.sessions = sessions_
-        self.tokens = people
-
-    def post(self, who: str, path: str, body: Any, key: str, method: str = "POST") -> Answer:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.server.port}/api/v1{path}",
-            data=json.dumps(body).encode(),
-            method=method,
-            headers={
-                "Authorization": f"Bearer {self.tokens[who]}",
-                "Content-Type": "application/json",
-                "Idempotency-Key": key,
-            },
-        )
-        try:
-            answer = urllib.request.urlopen(request, timeout=LONG_ENOUGH)  # noqa: S310
-        except urllib.error.HTTPError as refused:
-            answer = refused
-        with answer:
-            return Answer(answer.status, answer.read(), "Idempotency-Replayed" in answer.headers)
+    def __init__(self, node: Node, sessions: sessionmaker[Session]) -> None:
+        self.post = node.call
+        self.sessions = sessions
 
     def at_once(self, times: int, *arguments: Any) -> list[Answer]:
         """The same call from several connections, let go together."""
-        barrier = threading.Barrier(times)
-        answers: list[Answer] = []
-
-        def call() -> None:
-            barrier.wait(LONG_ENOUGH)
-            answers.append(self.post(*arguments))
-
-        threads = [threading.Thread(target=call) for _ in range(times)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(LONG_ENOUGH)
-        assert len(answers) == times, "somebody got no answer"
-        return answers
+        return together(*[lambda: self.post(*arguments)] * times)
 
     def count(self, model: type[Any], *where: Any) -> int:
         with self.sessions() as session:
-            return session.scalar(sa.select(sa.func.count()).select_from(model).where(*where)) or 0
+            return nodes.count(session, model, *where)
 
 
 def one_answer(answers: list[Answer]) -> Answer:
@@ -119,41 +70,10 @@ def served(deployed_url: str, tmp_path: Path) -> Iterator[Served]:
             "supervisor": factories.make_user(session, Role.SUPERVISOR, department_id=department.id),
             "storekeeper": factories.make_user(session, Role.INVENTORY_MANAGER),
         }
-        rows = {name: begin(session, user) for name, user in people.items()}
-    config = {
-        "SQLALCHEMY_DATABASE_URI": deployed_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(deployed_url),
-        "MILLWRIGHT_DATA": tmp_path,
-    }
-    app = create_app(config)
-    with app.app_context():
-        bearers = {name: tokens.issue(row).access for name, row in rows.items()}
-        db.engine.dispose()
-    port = free_port()
-    settings = {
-        "MILLWRIGHT_DATABASE_URL": deployed_url,
-        "MILLWRIGHT_SECRET_KEY": os.environ["MILLWRIGHT_SECRET_KEY"],
-    }
-    server = Server(
-        [
-            sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4",
-            "--bind", f"127.0.0.1:{port}", "app:create_app()",
-        ],
-        port=port,
-        log=tmp_path / "gunicorn.log",
-        environment=sites.environment(tmp_path, **settings),
-    )  # fmt: skip
-    try:
-        url = f"http://127.0.0.1:{port}/healthz"
-        server.wait_until(lambda: urllib.request.urlopen(url, timeout=5).close(), (OSError,))
-        yield Served(server, made, bearers)
-    finally:
-        server.stop()
-        database.dispose()
-
-
-def begin(session: Session, user: User) -> sessions.UserSession:
-    return sessions.begin(session, user.id, sessions.SessionKind.API, lifetime=sessions.REFRESH_LIFETIME)
+    bearers = nodes.bearers(deployed_url, tmp_path, people)
+    with nodes.node(deployed_url, tmp_path / "node", bearers, workers=2) as node:
+        yield Served(node, made)
+    database.dispose()
 
 
 def test_a_department_is_made_once(served: Served) -> None:
@@ -203,16 +123,11 @@ def test_whoever_waits_for_one_who_is_refused_is_refused_alike(served: Served) -
 
 def test_different_keys_at_once_are_different_requests(served: Served) -> None:
     """None is lost, and none is answered with what another was."""
-    answers: list[Answer] = []
 
-    def make(number: int) -> None:
-        answers.append(served.post("admin", "/departments", {"name": f"Bay {number}"}, f"bay-{number}"))
+    def make(number: int) -> Answer:
+        return served.post("admin", "/departments", {"name": f"Bay {number}"}, f"bay-{number}")
 
-    threads = [threading.Thread(target=make, args=(number,)) for number in range(2 * ROUNDS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LONG_ENOUGH)
+    answers = together(*[partial(make, number) for number in range(2 * ROUNDS)])
     assert {answer.status for answer in answers} == {201}
     names = {json.loads(answer.body)["name"] for answer in answers}
     assert names == {f"Bay {number}" for number in range(2 * ROUNDS)}

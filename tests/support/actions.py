@@ -5,20 +5,27 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
 from app.engine.actors import Actor
+from app.engine.core import ProcessEngine
 
 # A fork server that has never used a database or V8: its children start quickly and clean.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["app.processes", "tests.support.actions"])
 PATIENCE = 60  # seconds
+
+
+class Action(Protocol):
+    """What somebody does, in one transaction."""
+
+    def do(self, engine: ProcessEngine, session: Session) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,25 @@ class Submission:
     values: dict[str, Any]
     outcome: str | None = None
 
+    def do(self, engine: ProcessEngine, session: Session) -> None:
+        from app.engine import user_tasks
+
+        user_tasks.submit(engine, session, self.task_id, self.actor, outcome=self.outcome, json=self.values)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Files that somebody makes the newest version of their process."""
+
+    key: str
+    files: dict[str, bytes]
+    actor: Actor
+
+    def do(self, engine: ProcessEngine, session: Session) -> None:
+        from app.processes.publishing import Assessment, publish
+
+        publish(engine, session, Assessment(self.key, self.files, []), by=self.actor, note="Another rule")
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -40,26 +66,26 @@ class Answer:
     code: str = ""
 
 
-def at_once(url: str, submissions: list[Submission]) -> list[Answer]:
-    """Submit each in a process of its own, all at the same moment."""
-    barrier = CONTEXT.Barrier(len(submissions))
-    started = [_start(url, submission, barrier, None) for submission in submissions]
+def at_once(url: str, actions: Sequence[Action]) -> list[Answer]:
+    """Do each in a process of its own, all at the same moment."""
+    barrier = CONTEXT.Barrier(len(actions))
+    started = [_start(url, action, barrier, None) for action in actions]
     answers = [_answer(process, connection) for process, connection in started]
     return [answer or Answer("died") for answer in answers]
 
 
-def killed_at(url: str, submission: Submission, point: int) -> Answer | None:
-    """Submit in a process that is killed at the ``point``-th thing it says to the database.
+def killed_at(url: str, action: Action, point: int) -> Answer | None:
+    """Act in a process that is killed at the ``point``-th thing it says to the database.
 
     None means that it was killed; otherwise it had less to say than that.
     """
-    process, connection = _start(url, submission, None, point)
+    process, connection = _start(url, action, None, point)
     return _answer(process, connection)
 
 
-def _start(url: str, submission: Submission, barrier: Any, die_at: int | None) -> tuple[Any, Connection]:
+def _start(url: str, action: Action, barrier: Any, die_at: int | None) -> tuple[Any, Connection]:
     ours, theirs = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=_work, args=(url, submission, barrier, die_at, theirs), daemon=True)
+    process = CONTEXT.Process(target=_work, args=(url, action, barrier, die_at, theirs), daemon=True)
     process.start()
     theirs.close()
     return process, ours
@@ -74,9 +100,8 @@ def _answer(process: Any, connection: Connection) -> Answer | None:
     return answer
 
 
-def _work(url: str, submission: Submission, barrier: Any, die_at: int | None, connection: Connection) -> None:
+def _work(url: str, action: Action, barrier: Any, die_at: int | None, connection: Connection) -> None:
     from app.database import configure, engine_options, unit_of_work
-    from app.engine import user_tasks
     from app.engine.deployments import latest_of_all
     from app.errors import MillwrightError
     from app.processes import build_engine
@@ -95,14 +120,7 @@ def _work(url: str, submission: Submission, barrier: Any, die_at: int | None, co
         _die(database, die_at)
     try:
         with sessions() as session, unit_of_work(session):
-            user_tasks.submit(
-                engine,
-                session,
-                submission.task_id,
-                submission.actor,
-                outcome=submission.outcome,
-                json=submission.values,
-            )
+            action.do(engine, session)
         if die_at is None:
             connection.send(Answer("done"))
         else:

@@ -16,7 +16,7 @@ from app.engine.deployments import newest_definition
 from app.engine.diagram import Element
 from app.engine.execution import Execution
 from app.engine.forms import TaskForm, build_form, load_schema, put
-from app.engine.models import HistoryKind, ProcessInstance, TaskState, UserTask
+from app.engine.models import Deployment, HistoryKind, ProcessInstance, TaskState, UserTask
 from app.engine.user_tasks.assignments import lock_open
 from app.engine.user_tasks.rights import require
 from app.errors import BusinessError, Conflict, NotFound
@@ -61,10 +61,22 @@ def form_for(
 
 
 def start_form(
-    engine: ProcessEngine, session: Session, key: str, actor: Actor, **submission: Any
+    engine: ProcessEngine,
+    session: Session,
+    key: str,
+    actor: Actor,
+    *,
+    deployment: Deployment | None = None,
+    **submission: Any,
 ) -> TaskForm:
-    """The form that starts a process. Raises :class:`NotFound` where it has none."""
-    definition = newest_definition(engine, session, key)
+    """The form that starts a process: of its newest version, or of the one that was looked up before.
+
+    Raises :class:`NotFound` where it has none.
+    """
+    if deployment is None:
+        definition = newest_definition(engine, session, key)
+    else:
+        definition = engine.definition(session, deployment.id)
     element = next((s for s in definition.diagram.starts if s.event is None), None)
     if element is None or element.form is None:
         raise NotFound(f"{definition.name} is not started by a form.")
