@@ -74,6 +74,11 @@ def open_draft(session: Session, key: str, by: Actor) -> Draft:
     return _draft(session, row, newest)
 
 
+def files_of_version(session: Session, key: str, version: int) -> dict[str, str]:
+    """The files of a version as a draft holds them. Raises :class:`NotFound` where there is none."""
+    return _texts(deployments.files_of(session, deployments.get_version(session, key, version).id))
+
+
 def saved(session: Session, key: str, by: Actor, *, lock: bool = False) -> Draft:
     """Somebody's stored draft of a process, locked until the transaction ends if wanted.
 

@@ -18,7 +18,7 @@ from app.engine.drafts import Draft
 from app.engine.models import Deployment
 from app.errors import BusinessError, Conflict, NotFound
 from app.extensions import db, talisman
-from app.processes.templates import TEMPLATES, new_process
+from app.processes.templates import TEMPLATES, key_of, new_process
 from app.security import STUDIO_POLICY
 from app.web.engine import engine
 from app.web.people import current_actor, permission_required
@@ -71,7 +71,8 @@ def new() -> str:
 @permission_required(DEPLOY)
 def create() -> ResponseReturnValue:
     """Make a draft of a new process from a template."""
-    key, name = request.form.get("key", "").strip(), request.form.get("name", "")
+    name = request.form.get("name", "")
+    key = request.form.get("key", "").strip() or key_of(name)
     try:
         files = new_process(engine(), request.form.get("template", ""), key, name)
         with unit_of_work(db.session()) as session:
@@ -91,6 +92,36 @@ def create() -> ResponseReturnValue:
         "Here is your process, complete and ready to be changed. Nobody else sees it before you deploy it.",
         "success",
     )
+    return redirect(url_for("studio.show", key=key))
+
+
+@pages.get("/studio/<key>/versions/<int:version>/edit")
+@permission_required(DEPLOY)
+def edit_form(key: str, version: int) -> ResponseReturnValue:
+    """Ask before a version takes the place of one's draft of the process."""
+    session = db.session()
+    deployment = deployments.get_version(session, key, version)
+    draft = drafts.open_draft(session, key, current_actor())
+    return render_template(
+        "studio/edit.html", version=deployment, process=deployments.latest(session, key), draft=draft
+    )
+
+
+@pages.post("/studio/<key>/versions/<int:version>/edit")
+@permission_required(DEPLOY)
+def edit(key: str, version: int) -> ResponseReturnValue:
+    """Make a draft of the files of a version; the one that is there gives way only where the form says so."""
+    actor = current_actor()
+    revision = request.form.get("revision", 0, type=int)
+    try:
+        with unit_of_work(db.session()) as session:
+            files = drafts.files_of_version(session, key, version)
+            # It is meant to go back: what newer versions have changed is known.
+            newest = deployments.latest(session, key)
+            base = newest.version if newest else version
+            drafts.save(session, key, files, by=actor, revision=revision, base_version=base)
+    except Conflict:
+        return redirect(url_for("studio.edit_form", key=key, version=version))
     return redirect(url_for("studio.show", key=key))
 
 

@@ -6,10 +6,11 @@ import { type DiagramEditor } from "./diagram";
 import { download, el, icon, part } from "./dom";
 import type { Draft } from "./draft";
 import { type Editor, type Kind, editorFor, kindOf, stemOf } from "./editor";
-import { check, emptyDecision, emptyForm, firstScenario } from "./new-files";
+import { check, decisionsOf, emptyDecision, emptyForm, firstScenario } from "./new-files";
 
 const SIGNS: Record<Kind, string> = { diagram: "flow", decision: "menu", form: "clipboard", text: "file" };
 const ORDER: Kind[] = ["diagram", "decision", "form", "text"];
+const ATTRIBUTES: Record<string, string> = { ".form": "form", ".dmn": "decision" }; // by which the diagram names files
 const MAXIMUM = 2 * 1024 * 1024; // bytes, as the server has it
 
 interface Sheet {
@@ -215,16 +216,33 @@ export class Desk {
     const before = this.open;
     const ending = before.slice(stemOf(before).length);
     if (!before || kindOf(before) === "text") return;
+    const diagram = await this.user(before);
+    const uses = diagram?.uses(ATTRIBUTES[ending] ?? "", stemOf(before)) ?? [];
+    const names = uses.map(({ name }) => `“${name}”`).join(", ");
+    let follow = uses.length > 0;
     const stem = await ask({
       title: `Rename ${before}`, field: "Name", action: "Rename", value: stemOf(before),
-      text: ending === ".form" ? "User tasks that use this form must be given the new name." : undefined,
       refuse: (answer) => (answer === stemOf(before) ? "" : this.refuseName(answer + ending)),
+      ...(uses.length ? { also: { label: `Rename it in the diagram too: ${names}`, taken: (on: boolean) => { follow = on; } } } : {}),
     });
     if (stem === null || stem + ending === before) return;
     await this.draft.collect();
     this.draft.rename(before, stem + ending);
+    if (follow) diagram?.rename(ATTRIBUTES[ending] ?? "", stemOf(before), stem);
     this.forget(before);
     await this.show(stem + ending);
+  }
+
+  /** The diagram, which may name a form or a table by its file; none for a file that it cannot name. */
+  private async user(file: string): Promise<DiagramEditor | null> {
+    const name = this.names().find((each) => kindOf(each) === "diagram");
+    if (!name || !["decision", "form"].includes(kindOf(file))) return null;
+    // A decision that bears the file's name keeps it: the diagram means that, and not the file.
+    if (kindOf(file) === "decision" && decisionsOf(this.draft.files[file] ?? "").includes(stemOf(file))) return null;
+    const sheet = this.sheet(name);
+    sheet.container.hidden = name !== this.open;
+    await sheet.opening;
+    return this.diagram?.editor ?? null;
   }
 
   private async remove(): Promise<void> {

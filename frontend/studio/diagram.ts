@@ -8,6 +8,9 @@ import { savePng, saveSvg } from "./pictures";
 /** How an element is marked: what a check found, or that no scenario comes to it. */
 export type Mark = "error" | "warning" | "missed" | "covered";
 
+const GAP = 20; // pixels around a diagram that is shown as a whole
+const TOOLS = 60; // pixels that the tools take at the bottom
+
 const MARKS: Mark[] = ["error", "warning", "missed", "covered"];
 
 export class DiagramEditor implements Editor {
@@ -93,6 +96,23 @@ export class DiagramEditor implements Editor {
     this.container.replaceChildren();
   }
 
+  /** The elements whose attribute of Millwright's (`form`, `decision`) has this value. */
+  uses(attribute: string, value: string): { id: string; name: string }[] {
+    return this.using(attribute, value).map(({ businessObject: { id, name } }) => ({ id, name: name || id }));
+  }
+
+  /** Gives all of them another value, in steps that can be undone. */
+  rename(attribute: string, before: string, after: string): void {
+    for (const element of this.using(attribute, before)) {
+      this.modeler.get("modeling").updateProperties(element, { [`millwright:${attribute}`]: after });
+    }
+  }
+
+  private using(attribute: string, value: string): any[] {
+    return this.modeler.get("elementRegistry").filter(({ businessObject: said, type }: any) =>
+      type !== "label" && said?.get?.(`millwright:${attribute}`) === value);
+  }
+
   /** Marks elements, and takes away the marks of the same kinds that were there. */
   mark(kinds: Mark[], marks: [string, Mark][]): void {
     const canvas = this.modeler.get("canvas");
@@ -134,9 +154,25 @@ export class DiagramEditor implements Editor {
     if (!this.canvas.clientWidth) return; // not visible yet
     this.fitted = true;
     const canvas = this.modeler.get("canvas");
-    canvas.zoom("fit-viewport", "auto");
+    this.whole();
     // A large diagram is readable from its beginning rather than visible as a whole.
     if (canvas.zoom() < 0.45) this.beginning(canvas);
+  }
+
+  /** Shows all of the diagram, clear of the palette at the left and the tools below, and never enlarged. */
+  private whole(): void {
+    const canvas = this.modeler.get("canvas");
+    const { inner, outer } = canvas.viewbox();
+    const palette = this.canvas.querySelector(".djs-palette")?.getBoundingClientRect();
+    const left = GAP + (palette ? palette.right - this.canvas.getBoundingClientRect().left : 0);
+    const [wide, high] = [outer.width - left - GAP, outer.height - 2 * GAP - TOOLS];
+    const scale = Math.min(1, wide / inner.width, high / inner.height);
+    if (!(scale > 0) || !Number.isFinite(scale)) return;
+    canvas.viewbox({
+      x: inner.x - (left + Math.max(0, wide - inner.width * scale) / 2) / scale,
+      y: inner.y - (GAP + Math.max(0, high - inner.height * scale) / 2) / scale,
+      width: outer.width / scale, height: outer.height / scale,
+    });
   }
 
   private beginning(canvas: any): void {
@@ -158,7 +194,7 @@ export class DiagramEditor implements Editor {
     tools.append(
       button("Zoom out", "−", () => canvas.zoom(canvas.zoom() / 1.25)),
       button("Zoom in", "+", () => canvas.zoom(canvas.zoom() * 1.25)),
-      button("Fit the diagram into the window", "Fit", () => canvas.zoom("fit-viewport", "auto")),
+      button("Fit the diagram into the window", "Fit", () => this.whole()),
     );
     if (this.context.editable) {
       tools.append(

@@ -10,6 +10,8 @@ interface Question {
   long?: boolean;
   action: string;
   danger?: boolean;
+  /** Something that is done with it unless its tick is taken away; `taken` hears which. */
+  also?: { label: string; taken: (also: boolean) => void };
   /** Why an answer cannot be taken; an empty text where it can. */
   refuse?: (answer: string) => string;
 }
@@ -22,6 +24,7 @@ export function ask(question: Question): Promise<string | null> {
       : el("input", { type: "text", id: "studio-answer", autocomplete: "off" });
     field.value = question.value ?? "";
     const problem = el("p", { class: "form-field__error", role: "alert", hidden: true });
+    const also = el("input", { type: "checkbox", checked: true });
     let answer: string | null = null;
     const form = el(
       "form", { method: "dialog" },
@@ -31,6 +34,7 @@ export function ask(question: Question): Promise<string | null> {
         "div", { class: "form-field" },
         el("label", { class: "form-field__label", for: "studio-answer" }, question.field), field, problem,
       ),
+      question.also && el("label", { class: "studio-check" }, also, ` ${question.also.label}`),
       el(
         "div", { class: "button-row" },
         el("button", { class: `button button--${question.danger ? "danger" : "primary"}` }, question.action),
@@ -45,6 +49,7 @@ export function ask(question: Question): Promise<string | null> {
       problem.hidden = !refused;
       if (refused) return;
       answer = field.value.trim();
+      question.also?.taken(also.checked);
       window.close();
     });
     window.addEventListener("close", () => {

@@ -9,7 +9,8 @@ export class FormEditor implements Editor {
   private editor: any;
   private original = "";
   private dirty = false;
-  private readonly stage = el("div", { class: "studio-form" });
+  // The class gives the colours of the libraries' theme, which the editor's own version does not know of.
+  private readonly stage = el("div", { class: "studio-form bio-theme-parent" });
 
   constructor(container: HTMLElement, private readonly context: Context, private readonly changed: () => void) {
     container.append(this.stage);

@@ -43,6 +43,12 @@ export function emptyDecision(name: string): string {
 `;
 }
 
+/** The ids of the decisions in a DMN file. */
+export function decisionsOf(text: string): string[] {
+  const root = new DOMParser().parseFromString(text, "application/xml").documentElement;
+  return [...root.getElementsByTagNameNS("*", "decision")].map((each) => each.getAttribute("id") ?? "");
+}
+
 export function emptyForm(name: string): string {
   const id = identifier(name);
   return `${JSON.stringify({ type: "default", id, schemaVersion: 18, components: [] }, null, 2)}\n`;

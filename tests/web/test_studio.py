@@ -90,3 +90,43 @@ def test_its_page_alone_may_make_styles_and_no_page_scripts(admin: FlaskClient) 
 
 def test_there_is_no_page_of_what_nobody_has(admin: FlaskClient) -> None:
     assert admin.get("/studio/not_there").status_code == 404
+
+
+# -- going on from an earlier version --------------------------------------------------------------
+
+
+def test_without_a_key_it_is_made_of_the_name(factory: Factory, admin: FlaskClient) -> None:
+    answer = admin.post("/studio/new", data={"name": "1. Überprüfung: tools", "template": "one_task"})
+    assert answer.headers["Location"] == "/studio/uberprufung_tools"
+    (draft,) = drafts(factory)
+    assert set(draft.files) == {"uberprufung_tools.bpmn", "request.form", "do_it.form", "scenarios.yaml"}
+
+
+def test_an_earlier_version_becomes_a_draft(factory: Factory, admin: FlaskClient) -> None:
+    answer = admin.post("/studio/parts_approval/versions/1/edit", data={})
+    assert answer.headers["Location"] == "/studio/parts_approval"
+    (draft,) = drafts(factory)
+    assert draft.files["approval_policy.dmn"].startswith("<?xml")
+    base = factory.session.get_one(Deployment, draft.base_id)
+    assert (base.key, base.version) == ("parts_approval", 1)
+
+
+def test_a_draft_gives_way_to_a_version_only_when_asked(factory: Factory, admin: FlaskClient) -> None:
+    admin.post("/studio/parts_approval/versions/1/edit", data={})
+    answer = admin.post("/studio/parts_approval/versions/1/edit", data={}, follow_redirects=True)
+    assert "It would be replaced, for good" in answer.text
+    assert [draft.revision for draft in drafts(factory)] == [1]
+    admin.post("/studio/parts_approval/versions/1/edit", data={"revision": "1"})
+    assert [draft.revision for draft in drafts(factory)] == [2]
+
+
+def test_only_those_who_may_deploy_edit_a_version(factory: Factory, sign_in: SignIn) -> None:
+    client = sign_in(factory.technician)
+    assert client.get("/studio/parts_approval/versions/1/edit").status_code == 403
+    assert client.post("/studio/parts_approval/versions/1/edit").status_code == 403
+    assert drafts(factory) == []
+
+
+def test_a_version_that_never_was_is_not_edited(factory: Factory, admin: FlaskClient) -> None:
+    assert admin.get("/studio/parts_approval/versions/9/edit").status_code == 404
+    assert admin.post("/studio/parts_approval/versions/9/edit").status_code == 404

@@ -6,6 +6,7 @@ A template is a folder like those of the shipped processes, complete and checked
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ FOLDER = Path(__file__).parent
 KEY, NAME = "template_key", "Template name"
 DIAGRAM = "process.bpmn"
 NAME_LENGTH = 100
+KEY_LENGTH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,19 @@ TEMPLATES = (
         "Somebody asks for something by a form. A decision table says whether it has to be approved and how "
         "soon, a timer reminds of the decision, and a technician carries out what was approved.",
     ),
+    Template(
+        "one_task",
+        "One task",
+        "Somebody asks for something, and a technician does it: a start, one task and an end, each with a "
+        "form. Draw the rest.",
+    ),
 )
+
+
+def key_of(name: str) -> str:
+    """A key for a process of this name: ``tool_calibration`` for “Tool calibration”; empty if none can be made."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", plain).lstrip("_0123456789")[:KEY_LENGTH].rstrip("_")
 
 
 def new_process(engine: ProcessEngine, template: str, key: str, name: str) -> dict[str, bytes]:

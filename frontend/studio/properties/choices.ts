@@ -37,3 +37,24 @@ export function statusEntry(element: Shape, tools: Tools): Entry {
   const options = statuses.map((status) => ({ value: status, label: status }));
   return select({ ...field, options: [{ value: "", label: "Unchanged" }, ...options] });
 }
+
+const PRIORITIES: Option[] = [
+  { value: "", label: "None in particular (medium)" }, { value: "LOW", label: "Low" }, { value: "MEDIUM", label: "Medium" },
+  { value: "HIGH", label: "High" }, { value: "CRITICAL", label: "Critical" },
+];
+
+/** A priority from the list, or what an expression says, which then has a field of its own. */
+export function priorityEntries(
+  element: Shape, tools: Tools, formula: (name: string, label: string, description: string) => Entry,
+): Entry[] {
+  const { get, set } = attribute(element, tools, "priority");
+  const isFormula = (): boolean => (get() ?? "").startsWith("=");
+  const chosen = select({
+    id: "millwright-priority-kind", label: "Priority", description: "Moves the task up in inboxes.",
+    options: [...PRIORITIES, { value: "=", label: "As an expression says" }],
+    get: () => (isFormula() ? "=" : get()),
+    set: (value) => set(value === "=" ? `="${get() || "MEDIUM"}"` : value),
+  });
+  const which = "An expression that gives LOW, MEDIUM, HIGH or CRITICAL.";
+  return isFormula() ? [chosen, formula("priority", "Priority as an expression", which)] : [chosen];
+}

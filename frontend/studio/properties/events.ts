@@ -1,15 +1,17 @@
 // Timers, and the conditions of flows.
+import { explained, quoted, unquoted } from "./durations";
 import { type Entry, checkbox, feel, select } from "./entries";
 import { definitionOf, is, type Moddle, type Shape, subject } from "./model";
 import type { Tools } from "./provider";
 import { variablesOf } from "./variables";
 
 const TIMES = {
-  timeDuration: "How long it waits: PT4H is four hours, P2D two days. Or an expression that gives it.",
-  timeDate: "The instant: 2026-03-31T06:00:00Z. Or an expression that gives it.",
-  timeCycle: "Again and again: R/PT4H is every four hours, R3/P1D three times, each after a day.",
+  timeDuration: "How long it waits: PT30M is 30 minutes, PT4H 4 hours, P2D 2 days. Or an expression (fx) that gives it.",
+  timeDate: "The instant: 2026-03-31T06:00:00Z. Or an expression (fx) that gives it.",
+  timeCycle: "Again and again: R/PT4H is every 4 hours, R3/P1D three times, each after a day. Or an expression (fx).",
 };
 type TimeKind = keyof typeof TIMES;
+const LABELS: Record<TimeKind, string> = { timeDuration: "Duration", timeDate: "Instant", timeCycle: "How often" };
 
 export function timerEntries(element: Shape, tools: Tools): Entry[] {
   const timer = definitionOf(element, "bpmn:TimerEventDefinition");
@@ -33,9 +35,11 @@ export function timerEntries(element: Shape, tools: Tools): Entry[] {
   const now = kind();
   if (now) {
     entries.push(feel({
-      id: "millwright-timer-value", label: "Value", description: TIMES[now], optional: true,
-      variables: () => variablesOf(tools), get: () => timer.get(now).get("body"),
-      set: (body) => tools.changes.set(element, timer.get(now), { body }),
+      id: "millwright-timer-value", label: LABELS[now], optional: true,
+      description: explained(unquoted(timer.get(now).get("body")), TIMES[now]),
+      // The file has an expression in any case; a duration is typed as it is.
+      variables: () => variablesOf(tools), get: () => unquoted(timer.get(now).get("body")),
+      set: (typed) => tools.changes.set(element, timer.get(now), { body: quoted(typed) }),
     }));
   }
   return entries;

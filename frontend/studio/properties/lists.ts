@@ -89,6 +89,8 @@ export function listGroup(name: keyof typeof KINDS, element: Shape, tools: Tools
   };
 }
 
+const HOW: Record<string, string> = { string: " A text stands in quotation marks: \"like this\"." };
+
 /** A field for each input that a service documents; what is typed becomes an input of the element. */
 export function inputEntries(element: Shape, tools: Tools, service: Service): Entry[] {
   const { list, item } = KINDS.inputs;
@@ -97,7 +99,7 @@ export function inputEntries(element: Shape, tools: Tools, service: Service): En
     return feel({
       id: `millwright-input-${name}`,
       label: required ? `${name} *` : name,
-      description: `${description} (${type}${required ? "" : ", may be left out"})`,
+      description: `${description.replace(/\.$/, "")}.${required ? "" : " May be left out."}${HOW[type] ?? ""}`,
       variables: () => variablesOf(tools, element),
       get: () => given()?.get("expression"),
       set: (expression) => {
