@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +57,31 @@ def read_scenarios(data: bytes) -> list[Scenario]:
             raise ScenarioError(f"Two scenarios have the same name: {scenario.name}.", line=line)
         scenarios.append(scenario)
     return scenarios
+
+
+def scenario_of(item: Mapping[str, Any]) -> Scenario:
+    """One scenario that was sent as JSON, held to what a file is held to. Raises :class:`ScenarioError`."""
+    _require_shallow(item)
+    try:
+        size = len(json.dumps(item, allow_nan=False).encode())
+    except (TypeError, ValueError):
+        raise ScenarioError("A scenario is made of texts, numbers, lists and objects.") from None
+    if size > MAXIMUM_BYTES:
+        raise ScenarioError("The scenario is larger than 512 kB.")
+    return _scenario(1, item, None)
+
+
+def _require_shallow(value: Any) -> None:
+    """Raises :class:`ScenarioError` for what is nested more deeply than files may be."""
+    level = [value]
+    for _ in range(MAXIMUM_DEPTH + 1):
+        inner: list[Any] = []
+        for each in level:
+            inner += each.values() if isinstance(each, Mapping) else each if isinstance(each, list) else ()
+        if not inner:
+            return
+        level = inner
+    raise ScenarioError("The scenario is nested too deeply.")
 
 
 def _parse(text: str) -> tuple[Any, list[int]]:
@@ -112,7 +139,7 @@ def _text(data: bytes) -> str:
         raise ScenarioError("Save the scenario file in the encoding UTF-8.", line=line) from None
 
 
-def _scenario(position: int, item: Any, line: int) -> Scenario:
+def _scenario(position: int, item: Any, line: int | None) -> Scenario:
     if not isinstance(item, dict) or not isinstance(item.get("name"), str) or not item["name"].strip():
         raise ScenarioError(f"Scenario {position} has no name.", line=line)
     name = item["name"]
@@ -139,7 +166,7 @@ def _scenario(position: int, item: Any, line: int) -> Scenario:
     )
 
 
-def _mapping(name: str, key: str, value: Any, line: int) -> dict[str, Any]:
+def _mapping(name: str, key: str, value: Any, line: int | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ScenarioError(f"“{key}” of “{name}” is not a list of keys and values.", line=line)
     return value

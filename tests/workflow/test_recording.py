@@ -16,8 +16,9 @@ from app.domain.requests import MaintenanceRequest
 from app.engine import instances, messages, operations, user_tasks
 from app.engine.core import ProcessEngine
 from app.engine.models import ProcessInstance
-from app.processes.scenarios import Allowance, Recorded, Scenario, ScenarioResult, read_scenarios, record
-from app.processes.scenarios.running import _Run
+from app.processes.scenarios import Allowance, Recorded, Scenario, read_scenarios, record
+from app.processes.scenarios.running import tell
+from app.processes.scenarios.stepping import Run
 from app.processes.scenarios.world import new_world
 from app.processes.shipped import folders, read_folder
 from tests.support.factory_floor import Floor
@@ -33,12 +34,11 @@ CASES = [
 
 @pytest.mark.parametrize(("key", "scenario"), CASES)
 def test_the_record_of_a_run_passes(engine: ProcessEngine, key: str, scenario: Scenario) -> None:
-    result = ScenarioResult(scenario.name)
     folder = next(folder for folder in folders() if folder.name == key)
     with new_world(scenario.given) as world:
-        run = _Run(engine, world, scenario, result, Allowance.unlimited())
-        run.run(read_folder(folder))
-        assert result.passed
+        run = Run(engine, world, Allowance.unlimited())
+        run.deploy(read_folder(folder))
+        assert tell(run, scenario) == []
         with world.sessions() as session:
             instance = session.scalars(
                 sa.select(ProcessInstance).where(ProcessInstance.business_key == run.business_key)

@@ -4,7 +4,6 @@ the answer comes in bounded time, and nothing of the site is touched."""
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,16 +12,11 @@ from app.engine.core import ProcessEngine
 from app.engine.definitions import FILE_ERRORS, Definition, compile_files
 from app.engine.diagram import Diagram
 from app.engine.scenario_files import FILE, Scenario, ScenarioError, read_scenarios
-from app.errors import Conflict
 from app.processes.scenarios.allowance import Allowance
 from app.processes.scenarios.running import ScenarioResult, run_scenarios
+from app.processes.scenarios.turns import turn
 
 log = logging.getLogger(__name__)
-
-# A trial keeps a processor busy: others wait for their turn, but not for ever.
-AT_ONCE = 2
-PATIENCE = 20.0  # seconds
-_turn = threading.BoundedSemaphore(AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +56,10 @@ class Trial:
 def try_out(engine: ProcessEngine, files: Mapping[str, bytes], allowance: Allowance | None = None) -> Trial:
     """Run the scenarios among the files of a process, and see what of its diagram they come to.
 
-    Raises :class:`Conflict` only: too many people try something at this moment.
+    Raises :class:`app.errors.Conflict` only: too many people try something at this moment.
     """
-    if not _turn.acquire(timeout=PATIENCE):
-        raise Conflict("Others are running scenarios at this moment. Try again in a minute.")
-    try:
+    with turn():
         return _try_out(engine, files, allowance or Allowance())
-    finally:
-        _turn.release()
 
 
 def _try_out(engine: ProcessEngine, files: Mapping[str, bytes], allowance: Allowance) -> Trial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, cast
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
@@ -19,12 +21,15 @@ from app import clock
 from app.clock import ManualClock
 from app.database import Base, configure, unit_of_work
 from app.domain import stock
+from app.domain.attachments import Attachment
 from app.domain.catalogues import FailureCode, MaintenanceType
 from app.domain.machines import Criticality, Machine
 from app.domain.parts import SparePart, StockLocation
 from app.domain.people import Department, Role, User
 from app.engine import models as engine_models  # noqa: F401 - completes the metadata
+from app.engine import user_tasks
 from app.engine.actors import Actor
+from app.engine.models import UserTask
 from app.engine.scenario_files import ScenarioError
 from app.processes.directory import actor_of
 
@@ -66,6 +71,10 @@ class World:
     def name_of(self, user_id: int | None) -> str:
         return next((name for name, actor in self.actors.items() if actor.user_id == user_id), "nobody")
 
+    def who_may(self, task: UserTask) -> list[str]:
+        """Who may do an open task."""
+        return [name for name, actor in self.actors.items() if user_tasks.may_act(task, actor)]
+
     def part(self, number: Any) -> int:
         """A part's id by its number. Raises :class:`ScenarioError`."""
         try:
@@ -79,6 +88,21 @@ class World:
             stock.record_movement(
                 session, self.part(number), "IN", _whole(quantity, "add"), by=self.actors["inventory"].user_id
             )
+
+    def attach(self, name: str, by: Actor) -> int:
+        """A file that somebody has uploaded, as far as a story is concerned: its name, and nothing in it."""
+        with self.sessions() as session, unit_of_work(session):
+            attachment = Attachment(
+                file_name=name[:200],
+                content_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
+                size=0,
+                digest="",
+                storage_key=uuid4().hex,
+                uploaded_by=by.user_id,
+            )
+            session.add(attachment)
+            session.flush()
+            return attachment.id
 
     def _furnish(self, session: Session) -> None:
         department = Department(name="Production")
