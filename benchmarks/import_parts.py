@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.domain.models
-import app.engine.models  # noqa: F401 - to know the tables
+import app.engine.models
+import app.engine.monitor.models  # noqa: F401 - to know the tables
 from app.database import configure, engine_options, metadata, unit_of_work
 from app.domain import stock_locations
 from app.domain.imports import spare_parts

@@ -10,7 +10,8 @@ from alembic import context
 from flask import current_app
 
 import app.domain.models
-import app.engine.models  # noqa: F401 - to know all tables
+import app.engine.models
+import app.engine.monitor.models  # noqa: F401 - to know all tables
 
 LOCK_WAIT = 120  # seconds
 GET_LOCK = sa.text("SELECT GET_LOCK('millwright_migrations', :wait)")

@@ -194,7 +194,8 @@ def database(database_url: str) -> Iterator[sa.Engine]:
 
 def _create_tables(url: str) -> sa.Engine:
     import app.domain.models
-    import app.engine.models  # noqa: F401 - to know the tables
+    import app.engine.models
+    import app.engine.monitor.models  # noqa: F401 - to know the tables
 
     database = sa.create_engine(url, **engine_options(url))
     configure(database)

@@ -261,6 +261,21 @@ def stands_in_for(session: Session, user_id: int, on: date) -> list[User]:
     return list(session.scalars(query))
 
 
+def counted_on(session: Session, on: date) -> list[User]:
+    """The active users who are there on this day, and the absent ones for whom somebody is who stands in."""
+    absences = session.execute(
+        sa.select(Substitution.user_id, Substitution.substitute_id).where(
+            Substitution.starts_on <= on, Substitution.ends_on >= on
+        )
+    ).all()
+    absent = {user_id for user_id, _ in absences}
+    active = {user.id: user for user in session.scalars(sa.select(User).where(User.active).order_by(User.id))}
+    stood_in_for = {
+        user_id for user_id, substitute in absences if substitute in active and substitute not in absent
+    }
+    return [user for user in active.values() if user.id not in absent or user.id in stood_in_for]
+
+
 def is_absent(session: Session, user_id: int, on: date) -> bool:
     """Whether somebody stands in for this user on this day."""
     query = sa.select(Substitution.id).where(

@@ -97,12 +97,32 @@ class ProcessBinding:
 Options = Callable[[Session], list[dict[str, Any]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Workforce:
+    """Who can be counted on today: those who are there, and those somebody who is there stands in for.
+
+    ``people`` gives the role and the department of each, by id.
+    """
+
+    people: Mapping[int, tuple[str | None, int | None]] = field(default_factory=dict)
+
+    def has(self, user_id: int) -> bool:
+        return user_id in self.people
+
+    def holds(self, role: str, department_id: int | None = None) -> bool:
+        """Whether somebody has the role (in the department, if one is given)."""
+        return any(
+            held == role and department_id in (None, department) for held, department in self.people.values()
+        )
+
+
 @dataclass(slots=True)
 class Bindings:
     """Everything that the processes layer tells the engine about the factory.
 
     ``roles`` maps role codes to names; ``eligible`` lists id and name of the people who hold a role
-    (in a department, if one is given), which is whom a task can be delegated to.
+    (in a department, if one is given), which is whom a task can be delegated to; ``workforce`` tells
+    who can be counted on today.
     ``time_zone`` is the site's, by its IANA name: the one that forms ask for times in.
 
     ``fallback`` binds a process that ``processes`` does not have, by its outline; without it, such a
@@ -116,5 +136,6 @@ class Bindings:
     common_facts: dict[str, Fact] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
     eligible: Callable[[Session, str, int | None], list[tuple[int, str]]] = lambda *_: []
+    workforce: Callable[[Session], Workforce] = lambda _: Workforce()
     person_name: Callable[[Session, int], str] = lambda *_: ""
     time_zone: Callable[[Session], str] = lambda _: "UTC"

@@ -94,6 +94,7 @@ class ProcessInstance(Base):
         sa.Index("ix_process_instances_deployment", "deployment_id", "state"),
         sa.Index("ix_process_instances_started", "started_at", "id"),
         sa.Index("ix_process_instances_starter", "started_by", "started_at"),
+        sa.Index("ix_process_instances_ended", "ended_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -139,6 +140,7 @@ class UserTask(Base):
         sa.Index("ix_user_tasks_element", "element_id", "state"),
         sa.Index("ix_user_tasks_machine", "machine_id"),
         sa.Index("ix_user_tasks_department", "department_id"),
+        sa.Index("ix_user_tasks_completed", "completed_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

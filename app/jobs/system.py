@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import sessionmaker
 
-from app.engine import instances, jobs, migration_batch
+from app.engine import instances, jobs, migration_batch, monitor
 from app.engine.core import ProcessEngine
 from app.jobs import mail, password_links
 from app.jobs.announcements import announce_to
@@ -69,12 +69,17 @@ class JobSystem:
             return jobs.run(self.engine, self.sessions, job_id)
 
     def sweep(self) -> None:
-        """Fire due timers, then bring due jobs to the workers, or do them here.
+        """Fire due timers, then bring due jobs to the workers, or do them here; last, look what is stuck.
 
         They are done here where there is no Redis, and while Redis cannot be reached.
         """
         while instances.fire_due(self.engine, self.sessions, BATCH) == BATCH and not self.sweeper.stopping:
             pass
+        self._bring_due_jobs()
+        if not self.sweeper.stopping:
+            monitor.keep_up(self.engine, self.sessions)
+
+    def _bring_due_jobs(self) -> None:
         while ids := self._due():
             if self.queue is not None and self.queue.announce(ids):
                 return

@@ -22,6 +22,7 @@ def build_engine() -> ProcessEngine:
         options=options.OPTIONS,
         roles=directory.ROLE_NAMES,
         eligible=directory.eligible,
+        workforce=directory.workforce,
         person_name=directory.person_name,
         time_zone=lambda session: settings.site(session).time_zone,
     )

@@ -7,9 +7,11 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from app.domain import people
+from app import clock
+from app.domain import people, settings
 from app.domain.people import Role, User
 from app.engine.actors import Actor, Identity
+from app.engine.bindings import Workforce
 
 ROLE_NAMES = {
     Role.ADMIN.value: "Administrator",
@@ -23,6 +25,12 @@ ROLE_NAMES = {
 def eligible(session: Session, role: str, department_id: int | None) -> list[tuple[int, str]]:
     """Ids and names of the active people with a role (in a department, if one is given)."""
     return [(user.id, user.name) for user in people.eligible(session, role, department_id)]
+
+
+def workforce(session: Session) -> Workforce:
+    """Who can be counted on today, by the site's calendar."""
+    today = clock.now().astimezone(settings.site(session).zone).date()
+    return Workforce({user.id: (user.role, user.department_id) for user in people.counted_on(session, today)})
 
 
 def person_name(session: Session, user_id: int) -> str:

@@ -20,6 +20,7 @@ from app.engine.bindings import (
     StatusContext,
     Subject,
     SubjectSummary,
+    Workforce,
 )
 from app.engine.core import ProcessEngine
 from app.engine.feel import Feel
@@ -85,6 +86,7 @@ class Desk:
     def __init__(self, feel: Feel, database: sa.Engine) -> None:
         self.services = ServiceRegistry()
         self.database = database
+        self.away: set[str] = set()  # the names of actors nobody can count on
         self.bindings = Bindings(
             processes={key: _binding(key) for key in KEYS},
             roles={"CLERK": "Clerk", "VISITOR": "Visitor"},
@@ -93,6 +95,9 @@ class Desk:
                 for a in ACTORS.values()
                 if a.role == role and department in (None, a.department_id)
             ],
+            workforce=lambda session: Workforce(
+                {a.user_id or 0: (a.role, a.department_id) for n, a in ACTORS.items() if n not in self.away}
+            ),
             person_name=lambda session, user_id: next(
                 (a.name for a in ACTORS.values() if a.user_id == user_id), ""
             ),

@@ -31,7 +31,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def site(tmp_path: Path) -> Iterator[Session]:
     """The site's database, with tables and nothing in them, as another process sees it."""
     import app.domain.models
-    import app.engine.models  # noqa: F401 - to know the tables
+    import app.engine.models
+    import app.engine.monitor.models  # noqa: F401 - to know the tables
 
     database = sa.create_engine(f"sqlite:///{tmp_path / 'millwright.db'}")
     metadata.create_all(database)

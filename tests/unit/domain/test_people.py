@@ -117,6 +117,19 @@ def test_a_substitute_stands_in_on_the_days_of_the_absence(session, day, absent)
     assert people.stands_in_for(session, away.id, day) == []
 
 
+def test_absent_people_are_counted_on_while_somebody_who_is_there_stands_in(session):
+    stood_in_for, substitute, abandoned, leaver, gone = (make_user(session) for _ in range(5))
+    day = date(2026, 8, 1)
+    people.set_substitute(session, stood_in_for, substitute.id, day, day, None)
+    people.set_substitute(session, abandoned, leaver.id, day, day, None)
+    people.update_user(session, leaver, None, active=False)
+    people.update_user(session, gone, None, active=False)
+    assert people.counted_on(session, day) == [stood_in_for, substitute]
+    people.set_substitute(session, substitute, abandoned.id, day, day, None)
+    assert people.counted_on(session, day) == []  # the one who stands in is away as well
+    assert people.counted_on(session, date(2026, 8, 2)) == [stood_in_for, substitute, abandoned]
+
+
 def test_absences_that_make_no_sense_are_refused(session):
     away, substitute, gone = make_user(session), make_user(session), make_user(session, active=False)
     people.set_substitute(session, away, substitute.id, date(2026, 8, 1), date(2026, 8, 14), None)

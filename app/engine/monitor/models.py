@@ -1,0 +1,70 @@
+"""The monitor's tables. All of it can be made anew from what instances, tasks and history hold."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app import clock
+from app.database import Base, CompactJson, UtcDateTime
+
+
+class Obstacle(Base):
+    """What keeps an instance from going on, as the last survey found it.
+
+    ``since`` is when it became one, ``rank`` how urgently it needs a manager (0 is first); see
+    :class:`app.engine.monitor.obstacles.Reason`. An obstacle about a user task has its ``task_id``.
+    """
+
+    __tablename__ = "obstacles"
+    __table_args__ = (
+        sa.Index("ix_obstacles_instance", "instance_id"),
+        sa.Index("ix_obstacles_urgency", "rank", "since", "id"),
+        sa.Index("ix_obstacles_process", "process_key", "reason"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_id: Mapped[int] = mapped_column(sa.ForeignKey("process_instances.id"))
+    process_key: Mapped[str] = mapped_column(sa.String(100))
+    reason: Mapped[str] = mapped_column(sa.String(20))
+    rank: Mapped[int] = mapped_column(sa.SmallInteger)
+    element_id: Mapped[str] = mapped_column(sa.String(100))
+    element_name: Mapped[str] = mapped_column(sa.String(255))
+    task_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user_tasks.id"))
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    found_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    detail: Mapped[Any] = mapped_column(CompactJson)
+
+
+class StepStatistic(Base):
+    """How long the steps of one day took that are about as long: a bucket of their durations.
+
+    ``day`` is the site's, on which they ended; ``element_id`` is empty for whole instances. ``bucket`` is
+    that of :mod:`app.engine.monitor.sketch`, ``seconds`` the sum of the durations. Of ``number`` steps
+    ``with_due`` had a due time, ``on_time`` met it, and ``repeated`` had been done in their instance before.
+    """
+
+    __tablename__ = "step_statistics"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    deployment_id: Mapped[int] = mapped_column(sa.ForeignKey("process_deployments.id"), primary_key=True)
+    element_id: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    bucket: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int]
+    seconds: Mapped[int] = mapped_column(sa.BigInteger)
+    with_due: Mapped[int] = mapped_column(default=0)
+    on_time: Mapped[int] = mapped_column(default=0)
+    repeated: Mapped[int] = mapped_column(default=0)
+
+
+class Mark(Base):
+    """How far one of the monitor's recurring works has come; its row is its lock."""
+
+    __tablename__ = "monitor_marks"
+
+    name: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    day: Mapped[date | None]
