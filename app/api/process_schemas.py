@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.api.core.schemas import Id, In, Instant, Out, Paging, left_out
+from app.api.core.schemas import In, Instant, Out, Paging
 from app.engine.check import Severity
 from app.engine.differences import Change
 
@@ -187,40 +187,6 @@ class VersionFilters(Paging):
 
 class ProcessFilters(Paging):
     """Which processes."""
-
-
-class MigrationIn(In):
-    """Which instances move to which version."""
-
-    to_version: Version
-    from_version: Version = left_out()
-    instance_ids: Annotated[list[Id], Field(min_length=1, max_length=100)] = left_out()
-    mapping: Annotated[dict[str, str], Field(max_length=200)] = Field(
-        default_factory=dict, description="Ids of old elements, and the new ones that take their places."
-    )
-    dry_run: bool = Field(default=False, description="Only say what would happen.")
-    reason: Reason = left_out()
-
-
-class MigrationItem(Out):
-    """What becomes of one instance."""
-
-    instance_id: int
-    business_key: str
-    state: str
-    version: int = Field(description="The version that it had.")
-    stands_at: list[str] = Field(description="The elements where it stood.")
-    can_move: bool
-    moved: bool
-    reasons: list[str] = Field(description="Why it cannot move.")
-
-
-class MigrationOut(Out):
-    """What a migration did, or would do."""
-
-    to_version: int
-    dry_run: bool
-    instances: list[MigrationItem]
 
 
 class StartIn(In):

@@ -16,9 +16,6 @@ from app.api.process_schemas import (
     DiffQuery,
     ElementOut,
     FileOut,
-    MigrationIn,
-    MigrationItem,
-    MigrationOut,
     ProcessDetail,
     ProcessFilters,
     ProcessKey,
@@ -31,13 +28,13 @@ from app.api.process_schemas import (
 )
 from app.api.task_schemas import FormOut, form_out
 from app.domain.queries.paging import Page
-from app.engine import deployments, differences, instances, migration, queries, user_tasks
+from app.engine import deployments, differences, instances, queries, user_tasks
 from app.engine.definitions import Definition
 from app.engine.differences import Differences
 from app.engine.models import Deployment
 from app.engine.queries import ProcessRow, VersionRow
 from app.engine.user_tasks import InvalidSubmission
-from app.errors import BusinessError, Forbidden, NotFound
+from app.errors import Forbidden, NotFound
 from app.processes import publishing
 from app.processes.publishing import Assessment, NotDeployable
 
@@ -170,38 +167,6 @@ def deploy_process(key: ProcessKey, body: DeployIn, prepared: Assessment) -> Ver
     return _version_detail(deployment)
 
 
-@resource.post("/processes/{key}/migrate", needs="processes:deploy", answers=MigrationOut)
-def migrate_process(key: ProcessKey, body: MigrationIn) -> MigrationOut:
-    """Let running instances go on in another version, or only say what would become of them (`dryRun`).
-
-    A dry run looks at the instances named, or at all open ones that have another version, 500 at most.
-    Otherwise `instanceIds` and `reason` are required. Those that cannot move stay, and the answer says why.
-    """
-    engine, session, actor = calls.engine(), calls.session(), calls.actor()
-    target = deployments.get_version(session, key, body.to_version)
-    forecasts = migration.plan(
-        engine,
-        session,
-        key,
-        body.to_version,
-        from_version=body.from_version,
-        instance_ids=body.instance_ids,
-        mapping=body.mapping,
-    )
-    if body.dry_run:
-        items = [_migration_item(forecast, moved=False) for forecast in forecasts]
-        return MigrationOut(to_version=target.version, dry_run=True, instances=items)
-    if body.instance_ids is None:
-        raise BusinessError("INSTANCES_MISSING", "Name the instances that move.", field="instanceIds")
-    if body.reason is None:
-        raise BusinessError("REASON_MISSING", "Say why: the history tells it to others.", field="reason")
-    items = []
-    for forecast in forecasts:
-        outcome = migration.attempt(engine, session, forecast, target.id, actor, body.reason, body.mapping)
-        items.append(_migration_item(outcome, moved=outcome.can_move))
-    return MigrationOut(to_version=target.version, dry_run=False, instances=items)
-
-
 # -- starting ------------------------------------------------------------------------------------
 
 
@@ -300,17 +265,4 @@ def _version_detail(deployment: Deployment) -> VersionDetail:
         **_version_out(queries.version_row(session, deployment)).model_dump(),
         files=[FileOut(name=name, size=len(content)) for name, content in files.items()],
         elements=_elements(definition),
-    )
-
-
-def _migration_item(forecast: migration.Forecast, *, moved: bool) -> MigrationItem:
-    return MigrationItem(
-        instance_id=forecast.instance_id,
-        business_key=forecast.business_key,
-        state=forecast.state,
-        version=forecast.version,
-        stands_at=forecast.stands_at,
-        can_move=forecast.can_move,
-        moved=moved,
-        reasons=forecast.reasons,
     )

@@ -7,7 +7,7 @@ First :func:`plan`, which tells of each instance whether it can move and why not
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from SpiffWorkflow.util.task import TaskState
@@ -20,11 +20,11 @@ from app.engine.definitions import Definition
 from app.engine.deployments import get_version
 from app.engine.execution import Execution
 from app.engine.models import OPEN_STATES, Deployment, HistoryKind, InstanceState, ProcessInstance
-from app.engine.operations import open_instance, reason_given, tried
+from app.engine.operations import open_instance, reason_given
 from app.engine.state import STANDING
 from app.engine.timers import Timer
 from app.engine.translation import Translation
-from app.errors import BusinessError, Conflict, MillwrightError, NotFound
+from app.errors import BusinessError, Conflict, NotFound
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
@@ -189,31 +189,6 @@ def migrate(
         execution.advance()
     execution.save()
     return instance
-
-
-def attempt(
-    engine: ProcessEngine,
-    session: Session,
-    forecast: Forecast,
-    to_deployment_id: int,
-    actor: Actor,
-    reason: str,
-    mapping: Mapping[str, str] | None = None,
-) -> Forecast:
-    """Migrate one of several instances; one that cannot move stays, and the forecast says why.
-
-    The others of the same transaction are not touched by that.
-    """
-    if not forecast.can_move:
-        return forecast
-    try:
-        with tried(session):
-            migrate(engine, session, forecast.instance_id, to_deployment_id, actor, reason, mapping)
-    except CannotMigrate as refused:
-        return replace(forecast, reasons=refused.reasons)
-    except MillwrightError as refused:
-        return replace(forecast, reasons=[str(refused)])
-    return forecast
 
 
 def _predict(execution: Execution) -> None:

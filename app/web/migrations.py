@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,8 +11,6 @@ from sqlalchemy.orm import Session
 
 from app.access import permissions
 from app.database import unit_of_work
-from app.domain import activity
-from app.domain.entities import EntityType
 from app.domain.queries.paging import Page
 from app.engine import deployments, migration, migration_batch, queries
 from app.engine.definitions import Definition
@@ -24,6 +21,7 @@ from app.engine.queries import LISTENING
 from app.errors import BusinessError
 from app.extensions import db
 from app.jobs import JobSystem
+from app.processes import migrating
 from app.web import listing
 from app.web.comparison import KINDS
 from app.web.engine import engine
@@ -75,7 +73,7 @@ def move(key: str) -> ResponseReturnValue:
     chosen = [int(text) for text in request.form.getlist("instance") if _is_id(text)]
     try:
         with unit_of_work(db.session()) as session:
-            batch = migration_batch.begin(
+            batch = migrating.begin(
                 engine(),
                 session,
                 key,
@@ -86,7 +84,6 @@ def move(key: str) -> ResponseReturnValue:
                 from_version=wanted.old.version if wanted.old else None,
                 mapping=wanted.mapping,
             )
-            _record(session, wanted, len(batch.job_ids), actor.user_id)
     except BusinessError as refused:
         field = refused.field or ""
         problems = {field if field in ("reason", "instanceIds") else "mapping": str(refused)}
@@ -136,15 +133,6 @@ def _wanted(key: str, values: Mapping[str, str]) -> Wanted:
         get_version(key, int(to)) if _is_id(to) else newest,
         dict(list(mapping.items())[:MAXIMUM_MAPPED]),
     )
-
-
-def _record(session: Session, wanted: Wanted, number: int, by: int | None) -> None:
-    told: dict[str, Any] = {"key": wanted.key, "toVersion": wanted.new.version, "instances": number}
-    if wanted.old:
-        told["fromVersion"] = wanted.old.version
-    if wanted.mapping:
-        told["mapping"] = wanted.mapping
-    activity.record(session, "MIGRATE_INSTANCES", EntityType.PROCESS, wanted.new.id, by, after=told)
 
 
 def _page(

@@ -151,9 +151,13 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/processes/{key}/diff"): "AMO",
     ("POST", "/processes/{key}/check"): "AO",
     ("POST", "/processes/{key}/deploy"): "AO",
-    ("POST", "/processes/{key}/migrate"): "AO",
     ("GET", "/processes/{key}/start-form"): "U",
     ("POST", "/processes/{key}/start"): "U",
+    # migrations
+    ("POST", "/processes/{key}/migrate/preview"): "AO",
+    ("POST", "/processes/{key}/migrate"): "AO",
+    ("GET", "/processes/{key}/migrations/{name}"): "AMO",
+    ("GET", "/processes/{key}/migrations/{name}/instances"): "AMO",
     # drafts
     ("GET", "/drafts"): "AO",
     ("GET", "/processes/{key}/draft"): "AO",

@@ -1,4 +1,4 @@
-"""Processes over the API: versions and files, checking, deploying, comparing, migrating, starting."""
+"""Processes over the API: versions and files, checking, deploying, comparing, starting."""
 
 from __future__ import annotations
 
@@ -190,59 +190,6 @@ def test_scenarios_are_run_and_keep_what_fails_from_being_deployed(api: Api, own
     (entry,) = api.session.query(ActivityLog).filter_by(action="DEPLOY_PROCESS").all()
     assert entry.after["failedScenarios"] == ["Consumables need nobody"]
     assert deploy(owner, {**RENAMED, "scenarios.yaml": right})["version"] == 3
-
-
-# -- migrating -------------------------------------------------------------------------------------
-
-
-def instance_of(api: Api) -> dict[str, Any]:
-    """A maintenance request that somebody has to accept."""
-    body = {"machineId": api.press.id, "priority": "HIGH", "description": "Oil leaks."}
-    made = api.supervisor.post("/maintenance-requests", body)
-    assert made.status_code == 201, made.json
-    api.settle()
-    (found,) = api.manager.get(f"/instances?businessKey={made.json['businessKey']}").json["items"]
-    return found  # type: ignore[no-any-return]
-
-
-def requests_with(old: str, new: str) -> dict[str, str]:
-    files = files_of("maintenance_request")
-    diagram = files["maintenance_request.bpmn"]
-    assert old in diagram
-    return {**files, "maintenance_request.bpmn": diagram.replace(old, new)}
-
-
-def test_instances_are_migrated_after_a_look_at_what_would_happen(api: Api, owner: Caller) -> None:
-    first, second = instance_of(api), instance_of(api)
-    files = requests_with('name="Accept request"', 'name="Take the request"')
-    made = owner.post("/processes/maintenance_request/deploy", {"files": files})
-    assert made.status_code == 201, made.json
-    address = "/processes/maintenance_request/migrate"
-
-    plan = owner.post(address, {"toVersion": 2, "dryRun": True}).json
-    assert [(i["instanceId"], i["version"], i["canMove"], i["moved"]) for i in plan["instances"]] == [
-        (first["id"], 1, True, False), (second["id"], 1, True, False),
-    ]  # fmt: skip
-    assert "accept_request" in plan["instances"][0]["standsAt"]
-    assert api.technician.get("/tasks?scope=group").json["items"][0]["name"] == "Accept request"
-
-    for body, code in (
-        ({"toVersion": 2, "reason": "Clearer"}, "INSTANCES_MISSING"),
-        ({"toVersion": 2, "instanceIds": [first["id"]]}, "REASON_MISSING"),
-        ({"toVersion": 2, "dryRun": True, "mapping": {"a": "b"}}, "UNKNOWN_ELEMENT"),
-    ):
-        refused = owner.post(address, body)
-        assert (refused.status_code, refused.json["code"]) == (422, code)
-    assert owner.post(address, {"toVersion": 9, "dryRun": True}).status_code == 404
-
-    api.manager.post(f"/instances/{second['id']}/cancel", {"reason": "Twice"})
-    chosen = {"toVersion": 2, "instanceIds": [first["id"], second["id"]], "reason": "Clearer"}
-    done = owner.post(address, chosen).json
-    assert [(i["moved"], i["reasons"]) for i in done["instances"]] == [(True, []), (False, ["It has ended."])]
-    assert [t["name"] for t in api.technician.get("/tasks?scope=group").json["items"]] == ["Take the request"]
-    assert owner.get(f"/instances/{first['id']}").json["version"] == 2
-    assert [(v["version"], v["openInstances"]) for v in owner.get(
-        "/processes/maintenance_request/versions").json["items"]] == [(2, 1), (1, 0)]  # fmt: skip
 
 
 # -- starting --------------------------------------------------------------------------------------
