@@ -287,7 +287,8 @@ def _read_element(node: etree._Element, kind: str, parent: str, names: _Names) -
     if extensions is not None:
         _read_extensions(extensions, element)
     if "form" not in element.attributes and node.get(f"{{{CAMUNDA}}}formKey"):
-        element.attributes["form"] = node.get(f"{{{CAMUNDA}}}formKey", "").rsplit(":", 1)[-1]
+        key = node.get(f"{{{CAMUNDA}}}formKey", "").rsplit(":", 1)[-1]
+        element.attributes["form"] = key.removesuffix(".form")
     script = node.find(f"{{{BPMN}}}script")
     element.script = expression_of(script.text) if script is not None else None
     markers = [local(child) for child in node if local(child).endswith("LoopCharacteristics")]

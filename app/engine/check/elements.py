@@ -55,7 +55,8 @@ def elements(checked: Checked) -> Iterator[Problem]:
         return
     for element_id, kind, line in drawn.diagram.unsupported:
         hint = INSTEAD.get(kind, f"Supported are {SUPPORTED}.")
-        message = f"The element {element_id} is a {kind}, which cannot be run."
+        article = "an" if kind[:1] in "aeio" else "a"
+        message = f"The element {element_id} is {article} {kind}, which cannot be run."
         yield error(Place(drawn.file, element_id, line=line), "unsupported-element", message, hint)
     for element in drawn.diagram.elements.values():
         for marker in element.markers:

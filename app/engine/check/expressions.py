@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from app.engine.check.checked import Checked, Drawn
 from app.engine.check.extensions import NOT_PYTHON, feel_attributes
+from app.engine.check.foreign import from_juel, instead_of_function
 from app.engine.check.inspector import NotInspected, was_stopped
 from app.engine.check.problems import Place, Problem, Severity, error, problem
+from app.engine.check.timers import UNQUOTED
 from app.engine.check.variables import Known, known_variables, outputs_know, unknown_paths
 from app.engine.diagram import Element
 from app.engine.feel import FeelError
@@ -72,7 +74,7 @@ def _of_element(checked: Checked, drawn: Drawn, element: Element, known: Known) 
                 yield Site(place, f"the output “{mapping.name}” of “{label}”", mapping.expression, extended)
     if element.type == "scriptTask" and element.script:
         yield Site(place, f"the script of “{label}”", element.script, known)
-    if element.timer and element.timer[1]:
+    if element.timer and element.timer[1] and not UNQUOTED.fullmatch(element.timer[1]):
         yield Site(place, f"the timer “{label}”", element.timer[1], known)
 
 
@@ -93,7 +95,8 @@ def check(checked: Checked, site: Site) -> Iterator[Problem]:
         yield _not_feel(site, fault)
         return
     for message in faults:
-        hint = NOT_PYTHON if _looks_like_python(site.text) else "Look for its name in the list of functions."
+        hint = instead_of_function(message) or "Look for its name in the list of functions."
+        hint = NOT_PYTHON if _looks_like_python(site.text) else hint
         yield error(place, "unknown-function", f"In {where}: {message}", hint)
     if ASSIGNMENT.search(TEXTS.sub('""', site.text)):
         message = f"The expression in {where} assigns a value. {NOT_PYTHON}"
@@ -117,6 +120,11 @@ def _not_feel(site: Site, fault: FeelError) -> Problem:
     if was_stopped(fault):
         message = f"The expression in {site.where} takes too much time or memory."
         return error(site.place, "too-slow", message, "Use a simpler expression.")
+    if (meant := from_juel(site.text)) is not None:
+        message = (
+            f"The expression in {site.where} is in the language of another product (${{…}}), not in FEEL."
+        )
+        return error(site.place, "feel-syntax", message, f"Write it in FEEL, perhaps: ={meant[:120]}")
     if _looks_like_python(site.text):
         message = f"The expression in {site.where} cannot be read. {NOT_PYTHON}"
         return error(site.place, "python", message, "Write it in FEEL, or use a service task.")

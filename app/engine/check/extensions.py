@@ -1,4 +1,4 @@
-"""Settings in the ``millwright`` namespace, and languages and extensions of other products."""
+"""Settings in the ``millwright`` namespace, and the languages of expressions."""
 
 from __future__ import annotations
 
@@ -11,29 +11,17 @@ from typing import Any
 from lxml import etree
 
 from app.engine.check.checked import Checked, Drawn
-from app.engine.check.problems import Place, Problem, error, listed, similar, warning
-from app.engine.diagram import BPMN, CAMUNDA, FLOW_NODES, MILLWRIGHT, ZEEBE, local
+from app.engine.check.foreign import around
+from app.engine.check.problems import Problem, error, listed, similar, warning
+from app.engine.diagram import BPMN, FLOW_NODES, MILLWRIGHT, local
 
 DESCRIPTOR = Path(__file__).parents[1] / "schema" / "millwright.json"
-SPIFF = "spiffworkflow.org"
 NOT_PYTHON = "Process files hold FEEL, not Python."
 LANGUAGES = {
     "scriptFormat": "The script is written in",
     "expressionLanguage": "The expression language is",
     "language": "The expression is written in",
 }
-# Names of script-like settings in other products' namespaces.
-CODE = {
-    "class",
-    "delegateExpression",
-    "expression",
-    "script",
-    "preScript",
-    "postScript",
-    "unitTest",
-    "resource",
-}
-UNDERSTOOD = {f"{{{ZEEBE}}}formDefinition", f"{{{CAMUNDA}}}formKey"}
 KINDS = {"primary", "secondary", "danger"}
 SENDS = {"intermediateThrowEvent", "endEvent", "sendTask"}
 CATCHES = {"startEvent", "intermediateCatchEvent", "boundaryEvent", "receiveTask"}
@@ -99,33 +87,25 @@ def _lower(name: str) -> str:
 
 
 def extensions(checked: Checked) -> Iterator[Problem]:
-    """Every setting is known, and in a place where it counts."""
+    """Every setting of the namespace is known, and in a place where it counts; every language is FEEL."""
     drawn = checked.drawn
     if drawn is None:
         return
-    foreign: dict[str, etree._Element] = {}
     for node in drawn.root.iter(etree.Element):
-        name = etree.QName(node)
-        if name.namespace == BPMN:
-            yield from _attributes(drawn, node, foreign)
-        elif name.namespace == MILLWRIGHT:
+        namespace = etree.QName(node).namespace
+        if namespace == BPMN:
+            yield from _attributes(drawn, node)
+        elif namespace == MILLWRIGHT:
             yield from _tag(drawn, node)
-        elif name.namespace and (name.namespace in (CAMUNDA, ZEEBE) or SPIFF in name.namespace):
-            yield from _foreign(drawn, node, str(node.tag), foreign)
-    for namespace, node in foreign.items():
-        message = f"Settings of another product ({namespace}) are ignored."
-        yield warning(drawn.at_node(node), "foreign-extension", message, "Set here what they were to do.")
 
 
-def _attributes(drawn: Drawn, node: etree._Element, foreign: dict[str, etree._Element]) -> Iterator[Problem]:
+def _attributes(drawn: Drawn, node: etree._Element) -> Iterator[Problem]:
     kind, place = local(node), drawn.at_node(node)
     for key, value in node.attrib.items():
         name = etree.QName(key)
         if name.namespace == MILLWRIGHT:
             yield from _attribute(drawn, node, kind, name.localname, str(value))
-        elif name.namespace in (CAMUNDA, ZEEBE) or (name.namespace and SPIFF in name.namespace):
-            yield from _foreign(drawn, node, str(key), foreign)
-        elif name.localname in LANGUAGES and not _is_feel(str(value)):
+        elif name.namespace in (None, BPMN) and name.localname in LANGUAGES and not _is_feel(str(value)):
             message = f"{LANGUAGES[name.localname]} {value}. {NOT_PYTHON}"
             yield error(place, "not-feel", message, "Write it in FEEL and set the language to feel.")
 
@@ -153,7 +133,7 @@ def _attribute(drawn: Drawn, node: etree._Element, kind: str, name: str, value: 
 
 def _tag(drawn: Drawn, node: etree._Element) -> Iterator[Problem]:
     name, parent = local(node), node.getparent()
-    place = _around(drawn, node)
+    place = around(drawn, node)
     if name not in tags():
         hint = similar(name, tags()) or f"Known are: {listed(tags())}."
         yield error(place, "unknown-setting", f"There is no setting named “{name}”.", hint)
@@ -163,9 +143,9 @@ def _tag(drawn: Drawn, node: etree._Element) -> Iterator[Problem]:
         if str(key) not in takes:
             hint = similar(str(key), takes) or f"Known are: {listed(sorted(takes))}."
             yield error(place, "unknown-setting", f"“{name}” has no setting named “{key}”.", hint)
-    around = local(parent) if parent is not None else ""
+    holder = local(parent) if parent is not None else ""
     belongs = [outer for outer, (_, inner) in tags().items() if inner == name] or ["extensionElements"]
-    if around not in belongs:
+    if holder not in belongs:
         message = f"“{name}” is in the wrong place."
         yield error(place, "misplaced-setting", message, f"It belongs in: {listed(belongs)}.")
     elif name in HOLDERS and parent is not None and parent.getparent() is not None:
@@ -179,7 +159,7 @@ def _tag(drawn: Drawn, node: etree._Element) -> Iterator[Problem]:
 
 def _rows(drawn: Drawn, node: etree._Element, name: str) -> Iterator[Problem]:
     """Rows of outcomes, inputs or outputs: named, and named differently."""
-    place, key = _around(drawn, node), "value" if name == "outcomes" else "name"
+    place, key = around(drawn, node), "value" if name == "outcomes" else "name"
     seen: set[str] = set()
     for row in node.iterchildren(etree.Element):
         given = (row.get(key) or "").strip()
@@ -196,26 +176,3 @@ def _rows(drawn: Drawn, node: etree._Element, name: str) -> Iterator[Problem]:
         elif name != "outcomes" and not (row.get("expression") or "").strip().removeprefix("=").strip():
             message = f"“{given}” among the {name} has no expression."
             yield error(place, "setting-incomplete", message, "Give it one; =null for nothing.")
-
-
-def _around(drawn: Drawn, node: etree._Element) -> Place:
-    """The diagram's element that a setting belongs to."""
-    current = node
-    for current in (node, *node.iterancestors()):
-        if etree.QName(current).namespace == BPMN and local(current) != "extensionElements":
-            break
-    return drawn.at_node(current)
-
-
-def _foreign(
-    drawn: Drawn, node: etree._Element, key: str, foreign: dict[str, etree._Element]
-) -> Iterator[Problem]:
-    name = etree.QName(key)
-    if key in UNDERSTOOD or node.tag in UNDERSTOOD:
-        return
-    if name.localname in CODE:
-        message = f"“{name.localname}” of another product holds code or an expression. {NOT_PYTHON}"
-        hint = "Remove it; use a service task of the list, or a script task in FEEL."
-        yield error(_around(drawn, node), "foreign-code", message, hint)
-    else:
-        foreign.setdefault(name.namespace or "", node)

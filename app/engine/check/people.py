@@ -111,4 +111,6 @@ def _form(checked: Checked, place: Place, element: Element) -> Iterator[Problem]
         message = f"There is no form named {element.form}."
         known = suggestion(element.form or "", checked.forms, "Forms are")
         hint = known or f"Add the file {element.form}.form."
+        if not known and ("/" in (element.form or "") or (element.form or "").endswith((".html", ".jsf"))):
+            hint = "Pages of other products are not shown here: make a form in the Studio, and choose it."
         yield checked.missing(place, "unknown-form", message, hint)

@@ -90,8 +90,10 @@ def _diagram(checked: Checked, name: str) -> Iterator[Problem]:
         )
         return
     if root.tag != f"{{{diagram.BPMN}}}definitions":
-        hint = "Save the diagram as BPMN 2.0."
-        yield error(Place(name), "not-bpmn", "The file is no BPMN 2.0 diagram.", hint)
+        message = f"The file is no BPMN 2.0 diagram: its root is “{diagram.local(root)[:80]}”"
+        message += f" of {namespace[:120]}." if (namespace := etree.QName(root).namespace) else "."
+        hint = "Save it as BPMN 2.0 in the tool that it comes from."
+        yield error(Place(name), "not-bpmn", message, hint)
         return
     crowded = next((node for node in root.iter(etree.Element) if len(node.attrib) > MAXIMUM_ATTRIBUTES), None)
     if crowded is not None:

@@ -14,6 +14,7 @@ from app.engine.diagram import BPMN, FLOW_NODES, local
 DI = "http://www.omg.org/spec/BPMN/20100524/DI"
 ID = re.compile(r"[A-Za-z_][\w-]*")
 ID_LENGTH = 120
+NO_KEY = re.compile(r"[^a-z0-9]+")
 # SpiffWorkflow gives these names to steps of its own.
 RESERVED = {"Start", "End", "Root"}
 SPLITS = {"exclusiveGateway", "inclusiveGateway", "eventBasedGateway"}
@@ -37,7 +38,9 @@ def process(checked: Checked) -> Iterator[Problem]:
         return
     binding = checked.binding
     if checked.engine.bindings.fallback is not None and (wrong := checked.engine.key_problem(diagram.key)):
-        hint = "Change the id of the process: it is its key."
+        meant = NO_KEY.sub("_", diagram.key.lower())[:ID_LENGTH].strip("_")
+        example = "" if checked.engine.key_problem(meant) else f", for example to “{meant}”"
+        hint = f"Change the id of the process{example}: it is its key."
         yield error(drawn.at_process, "bad-key", wrong, hint)
     elif binding is None:
         known = sorted(checked.engine.bindings.processes)

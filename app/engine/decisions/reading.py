@@ -12,16 +12,36 @@ from app.engine.decisions.evaluation import DecisionModel
 from app.engine.decisions.model import Decision, LiteralExpression
 from app.engine.decisions.tables import TableReader
 
-NAMESPACE = re.compile(r"https?://www\.omg\.org/spec/DMN/(\d{8})/(MODEL/|dmn\.xsd)")
+NAMESPACE = re.compile(r"https?://www\.omg\.org/spec/DMN/(\d{8})/(MODEL/|dmn(11)?\.xsd)")
 OLDEST = "20151101"
-REFUSED = {"businessKnowledgeModel": "Business knowledge models", "import": "Imports of other files"}
+REFUSED = {
+    "businessKnowledgeModel": (
+        "Business knowledge models",
+        "Make a decision of it, which the others require.",
+    ),
+    "decisionService": ("Decision services", "Remove it: a process calls the decision itself."),
+    "import": ("Imports of other files", "Copy what it needs into this file."),
+}
+# Boxed expressions that are none of the two, as people call them.
+BOXED = {
+    "context": "a boxed context",
+    "invocation": "an invocation",
+    "list": "a list",
+    "relation": "a relation",
+    "functionDefinition": "a function",
+    "conditional": "a boxed conditional",
+    "filter": "a boxed filter",
+    "for": "a boxed iteration",
+    "every": "a boxed quantifier",
+    "some": "a boxed quantifier",
+}
 
 
 def parse_dmn(data: bytes) -> DecisionModel:
     """The decisions of a DMN file: decision tables and literal expressions in FEEL.
 
-    Business knowledge models, imports and other boxed expressions are refused. The expressions are
-    not looked at: :meth:`DecisionModel.expressions` gives them to who wants to check them.
+    Business knowledge models, decision services, imports and other boxed expressions are refused. The
+    expressions are not looked at: :meth:`DecisionModel.expressions` gives them to who wants to check them.
 
     :raises DmnError: it cannot be used; with every problem that was found
     """
@@ -32,7 +52,7 @@ def parse_dmn(data: bytes) -> DecisionModel:
     name = etree.QName(root)
     version = NAMESPACE.fullmatch(name.namespace or "")
     if name.localname != "definitions" or version is None or version[1] < OLDEST:
-        raise DmnError([DmnProblem("", "This is no DMN file.", "Save the decision as DMN 1.3.")])
+        raise DmnError([DmnProblem("", *_what_it_is(name))])
     reader = _Reader(root)
     decisions = reader.decisions()
     if reader.problems:
@@ -40,12 +60,23 @@ def parse_dmn(data: bytes) -> DecisionModel:
     return DecisionModel(decisions)
 
 
+def _what_it_is(root: etree.QName) -> tuple[str, str]:
+    """What a file is that is no DMN of a version that can be read, and what to do about it."""
+    namespace = (root.namespace or "").lower()
+    if root.localname.lower() == "definitions" and "dmn" in namespace:
+        message = "The file is of a version of DMN that is not read: it is no DMN file of version 1.1 to 1.5."
+        return message, "Open it in the tool that it comes from, and save it as DMN 1.3."
+    if "bpmn" in namespace:
+        return "This is no DMN file but a BPMN diagram.", "Name it .bpmn."
+    return f"This is no DMN file: its root is “{root.localname[:80]}”.", "Save the decision as DMN 1.3."
+
+
 class _Reader(TableReader):
     def decisions(self) -> dict[str, Decision]:
         self.check_language(self.root)
-        for tag, what in REFUSED.items():
+        for tag, (what, hint) in REFUSED.items():
             for element in self.children(self.root, tag):
-                self.problem(element, f"{what} are not supported.", "Make a decision of its own of it.")
+                self.problem(element, f"{what} are not supported.", hint)
         found: dict[str, Decision] = {}
         elements = self.children(self.root, "decision")
         for element in elements:
@@ -75,7 +106,12 @@ class _Reader(TableReader):
             return self.table(table, decision_id, name, result, requires)
         literal = self.child(element, "literalExpression")
         if literal is None:
-            self.problem(element, f"The decision “{name}” has neither a decision table nor an expression.")
+            boxed = next((what for tag, what in BOXED.items() if self.children(element, tag)), "nothing")
+            self.problem(
+                element,
+                f"The decision “{name}” has neither a decision table nor an expression: it holds {boxed}.",
+                "Make a table of it, or one FEEL expression, such as a context {…} or a list […].",
+            )
             return None
         self.check_language(literal)
         text = self.text(literal)
