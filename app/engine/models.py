@@ -138,6 +138,7 @@ class UserTask(Base):
         sa.Index("ix_user_tasks_subject", "subject_type", "subject_id", "state"),
         sa.Index("ix_user_tasks_instance", "instance_id", "state"),
         sa.Index("ix_user_tasks_element", "element_id", "state"),
+        sa.Index("ix_user_tasks_process", "process_key", "state", "element_id", "created_at"),
         sa.Index("ix_user_tasks_machine", "machine_id"),
         sa.Index("ix_user_tasks_department", "department_id"),
         sa.Index("ix_user_tasks_completed", "completed_at"),
@@ -240,11 +241,13 @@ class HistoryKind(StrEnum):
     RELEASED = "released"
     DELEGATED = "delegated"
     ESCALATED = "escalated"
+    NUDGED = "nudged"  # whoever has to do a task was reminded by hand
     MESSAGE_SENT = "message_sent"
     MESSAGE_RECEIVED = "message_received"
     TIMER = "timer"
     INCIDENT = "incident"
     RETRIED = "retried"
+    RESOLVED = "resolved"  # a failed step, by hand: it was done outside
     SUSPENDED = "suspended"
     RESUMED = "resumed"
     VARIABLES = "variables"  # corrected by hand

@@ -60,6 +60,46 @@ class StepStatistic(Base):
     repeated: Mapped[int] = mapped_column(default=0)
 
 
+class Variant(Base):
+    """A path that instances of a process took, whatever their version: its steps in the order they began.
+
+    ``digest`` is that of the steps; each step is as :class:`app.engine.monitor.paths.Step` keeps it, and
+    ``length`` counts them all, for of a very long path only the beginning is kept.
+    """
+
+    __tablename__ = "process_variants"
+    __table_args__ = (sa.UniqueConstraint("process_key", "digest"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    process_key: Mapped[str] = mapped_column(sa.String(100))
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    length: Mapped[int]
+    steps: Mapped[Any] = mapped_column(CompactJson)
+
+
+class InstanceVariant(Base):
+    """Which path an instance took that has ended, on the site's ``day``, and how long that was.
+
+    ``bucket`` is that of :mod:`app.engine.monitor.sketch`.
+    """
+
+    __tablename__ = "instance_variants"
+    __table_args__ = (
+        # Holds all that the list of variants reads, so that it is answered from the index alone.
+        sa.Index("ix_instance_variants_process", "process_key", "day", "deployment_id", "variant_id", "bucket"),
+        sa.Index("ix_instance_variants_variant", "variant_id", "instance_id"),
+    )
+
+    instance_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("process_instances.id"), primary_key=True, autoincrement=False
+    )
+    variant_id: Mapped[int] = mapped_column(sa.ForeignKey("process_variants.id"))
+    process_key: Mapped[str] = mapped_column(sa.String(100))
+    deployment_id: Mapped[int] = mapped_column(sa.ForeignKey("process_deployments.id"))
+    day: Mapped[date]
+    bucket: Mapped[int] = mapped_column(sa.SmallInteger)
+
+
 class Mark(Base):
     """How far one of the monitor's recurring works has come; its row is its lock."""
 
