@@ -161,6 +161,7 @@ def unit_of_work(session: Session) -> Iterator[Session]:
         session.connection(execution_options={"millwright_write": True})
         yield session
         session.commit()
+        session.info["commits"] = commits(session) + 1
     except BaseException:
         session.rollback()
         raise
@@ -168,6 +169,12 @@ def unit_of_work(session: Session) -> Iterator[Session]:
         session.info.pop("unit_of_work", None)
         for action in session.info.pop("afterwards", ()):
             _do_by_itself(session, action)
+
+
+def commits(session: Session) -> int:
+    """How many units of work of a session have been committed."""
+    number: int = session.info.get("commits", 0)
+    return number
 
 
 def afterwards(session: Session, action: Callable[[Session], object]) -> None:

@@ -33,5 +33,9 @@ class Forbidden(MillwrightError):
     """This person may not do that; the message says who may."""
 
 
+class Unavailable(MillwrightError):
+    """Something of the installation is missing or does not answer; the message is for whoever runs it."""
+
+
 class Conflict(MillwrightError):
     """The thing has changed since it was read; the message says what it is now."""

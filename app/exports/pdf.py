@@ -12,6 +12,7 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from app.domain.reports.model import Column, ExportError, Kind, Report, Row, Totals, Value
+from app.errors import Unavailable
 
 FONTS = Path(__file__).parent / "fonts"
 FONT = "DejaVu"
@@ -27,14 +28,15 @@ _NARROW = 13.0
 _MOST_LINES = 6  # of a cell
 
 
-class FontsNotBuilt(ExportError):
-    """The fonts are missing; the message says how to make them."""
+class FontsNotBuilt(Unavailable):
+    """The fonts are missing; the message tells whoever runs the installation how to make them."""
 
 
 def write(report: Report, stream: BinaryIO) -> None:
     """Write a report.
 
     :raises ExportError: it has too many rows to be read on paper
+    :raises FontsNotBuilt: the installation lacks the fonts
     """
     paper = _Paper(report)
     paper.add_page()
@@ -62,7 +64,10 @@ class _Paper(FPDF):
         self._report = report
         for style, name in (("", "DejaVuSansCondensed.ttf"), ("B", "DejaVuSansCondensed-Bold.ttf")):
             if not (FONTS / name).exists():
-                raise FontsNotBuilt("The fonts of PDF files are not there yet: run “make assets”.")
+                raise FontsNotBuilt(
+                    "PDF files cannot be made here: their fonts are missing. Whoever runs this installation "
+                    "makes them with “make assets”."
+                )
             self.add_font(FONT, style, FONTS / name)
         self.set_margins(_MARGIN, _MARGIN, _MARGIN)
         self.set_auto_page_break(False)

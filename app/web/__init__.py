@@ -20,6 +20,7 @@ from app.web import (
     notifications,
     parts,
     parts_requests,
+    patience,
     people,
     profile,
     records,
@@ -65,3 +66,4 @@ def init_web(app: Flask) -> None:
     errors.init_errors(app)
     for pages in PAGES:
         app.register_blueprint(pages)
+    patience.init_patience(app, PAGES)

@@ -7,9 +7,10 @@ import logging
 from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.errors import BusinessError, Conflict, Forbidden, MillwrightError, NotFound
+from app.errors import BusinessError, Conflict, Forbidden, MillwrightError, NotFound, Unavailable
 from app.extensions import db
 from app.ops.request_log import loggable_path
 from app.web.assets import AssetsNotBuilt
@@ -25,6 +26,7 @@ _PAGES = {
     409: ("Things have changed", "Somebody changed this in the meantime."),
     413: ("Too large", "What you sent is larger than 64 MB. Send fewer or smaller files."),
     429: ("Too many attempts", "Wait a moment and try again."),
+    503: ("Not possible at the moment", "Try again in a moment."),
 }
 
 
@@ -42,6 +44,8 @@ def init_errors(app: Flask) -> None:
     for kind, code in ((NotFound, 404), (Forbidden, 403), (Conflict, 409), (BusinessError, 400)):
         app.register_error_handler(kind, _refusal(code))
     app.register_error_handler(MillwrightError, _refusal(400))
+    app.register_error_handler(Unavailable, _unavailable)
+    app.register_error_handler(OperationalError, _busy)
     app.register_error_handler(AssetsNotBuilt, _not_built)
     app.register_error_handler(CSRFError, _expired)
     app.register_error_handler(HTTPException, http_error)
@@ -66,6 +70,19 @@ def http_error(error: HTTPException) -> ResponseReturnValue:
     if code < 400:
         return error  # a redirect, not an error
     return error_page(code)
+
+
+def _unavailable(error: Unavailable) -> ResponseReturnValue:
+    log.error("%s %s cannot be answered: %s", request.method, loggable_path(), error)
+    return error_page(503, str(error))
+
+
+def _busy(error: OperationalError) -> ResponseReturnValue:
+    """The database does not answer, or has given the action up again and again: nothing was done."""
+    log.error("%s %s: the database does not answer", request.method, loggable_path(), exc_info=error)
+    db.session.rollback()
+    page = render_template("errors/failure.html", request_id=g.get("request_id", ""), busy=True)
+    return page, 503, {"Retry-After": "5"}
 
 
 def _not_built(error: AssetsNotBuilt) -> ResponseReturnValue:

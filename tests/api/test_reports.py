@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -14,6 +15,7 @@ from app.clock import ManualClock
 from app.database import unit_of_work
 from app.domain.people import Role
 from app.domain.reports.catalogue import ReportName
+from app.exports import pdf
 from tests import factories
 from tests.api.conftest import Api
 from tests.support.plant import Plant, make_plant
@@ -60,6 +62,16 @@ def test_amounts_are_texts(api: Api, plant: Plant) -> None:
     assert found["rows"][0]["averageCost"] == "48.5000"
     assert (found["rows"][0]["value"], found["totals"]["value"]) == ("436.50", "436.50")
     assert found["subtitle"] == ["As of 2026-03-02 20:00", "Part group: 20 Hydraulics"]
+
+
+def test_without_the_fonts_of_pdf_files_whoever_is_on_call_is_told(
+    api: Api, plant: Plant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is no mistake of the caller's."""
+    monkeypatch.setattr(pdf, "FONTS", tmp_path)
+    refused = api.admin.post("/reports/export", order("downtime", "pdf"))
+    assert (refused.status_code, refused.json["code"]) == (503, "UNAVAILABLE")
+    assert "make assets" in refused.json["detail"] and "make assets" in caplog.text
 
 
 @pytest.mark.parametrize("name", list(ReportName))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import io
-import logging
-import random
-import time
 from collections.abc import Callable
 from typing import Any
 
 from flask import Response, g, request, send_file
-from sqlalchemy.exc import DBAPIError
 
 from app import current
 from app.access import permissions
@@ -23,13 +19,10 @@ from app.database import unit_of_work
 from app.domain import sessions
 from app.errors import MillwrightError
 from app.extensions import talisman
+from app.patience import with_patience
 from app.security import FILE_POLICY
 
-log = logging.getLogger(__name__)
-
-# Errors by which MySQL and MariaDB ask for the transaction to be tried again: deadlock, lock wait.
-_AGAIN = {1213, 1205, 1020}
-ATTEMPTS = 6
+ATTEMPTS = 6  # while the database gives an action up
 
 
 def view_of(endpoint: Endpoint) -> Callable[..., Response]:
@@ -115,27 +108,8 @@ def _in_transaction(endpoint: Endpoint, key: str | None, act: Callable[[], Respo
 
 
 def _with_patience(action: Callable[[], Response]) -> Response:
-    """Try again what the database gave up so that somebody else could go on: nothing of it has happened."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return action()
-        except DBAPIError as error:
-            if not _asks_for_another_attempt(error) or attempt == ATTEMPTS:
-                raise
-            log.info("trying %s %s again: %s", request.method, request.path, error.orig)
-            # Those who met do not meet again.
-            time.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311
-    raise AssertionError("unreachable")
-
-
-def _asks_for_another_attempt(error: BaseException | None) -> bool:
-    """Whether the database gave an action up, also where that made a savepoint fail, which went with it."""
-    while error is not None:
-        arguments = getattr(getattr(error, "orig", None), "args", ())
-        if arguments and arguments[0] in _AGAIN:
-            return True
-        error = error.__context__
-    return False
+    what = f"{request.method} {request.path}"
+    return with_patience(current.session(), action, attempts=ATTEMPTS, what=what)
 
 
 def _respond(endpoint: Endpoint, result: Any) -> Response:

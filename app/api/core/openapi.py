@@ -27,7 +27,7 @@ PROBLEMS = {
     "415": "The body has another media type than the one asked for.",
     "422": "A rule of the factory refuses it.",
     "429": "Too many requests.",
-    "503": "The database is busy or cannot be reached.",
+    "503": "The database is busy or cannot be reached, or something of the installation is missing.",
 }
 ABOUT = """
 Everything that people do in Millwright, for programs. Times are RFC 3339 in UTC, money is a text with two

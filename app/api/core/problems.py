@@ -18,7 +18,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from app.api.core.schemas import Out
 from app.engine.models import UserTask
 from app.engine.user_tasks import InvalidSubmission
-from app.errors import BusinessError, Conflict, Forbidden, MillwrightError, NotFound
+from app.errors import BusinessError, Conflict, Forbidden, MillwrightError, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +137,9 @@ def problem_of(error: Exception) -> Response:
             return response(403, "FORBIDDEN", str(error))
         case NoOpenTask():
             return response(409, "NO_OPEN_TASK", str(error), open_tasks=error.open_tasks)
+        case Unavailable():
+            log.error("%s %s cannot be answered: %s", request.method, request.path, error)
+            return response(503, "UNAVAILABLE", str(error))
         case Conflict():
             return response(409, "CONFLICT", str(error))
         case MillwrightError():
