@@ -94,12 +94,12 @@ function enlarger(xml: string, tokens: Tokens): HTMLButtonElement {
 }
 
 async function show(container: HTMLElement): Promise<void> {
-  const { diagram, tokens, focus } = container.dataset;
-  if (!diagram || !tokens) return;
-  const [drawing, standing] = await Promise.all([fetch(diagram), fetch(tokens)]);
-  if (!drawing.ok || !standing.ok) return;
+  const { diagram, tokens, standing, focus } = container.dataset;
+  if (!diagram || !(tokens || standing)) return;
+  const [drawing, answer] = await Promise.all([fetch(diagram), tokens ? fetch(tokens) : null]);
+  if (!drawing.ok || answer?.ok === false) return;
   const xml = await drawing.text();
-  const state = (await standing.json()) as Tokens;
+  const state = (answer ? await answer.json() : JSON.parse(standing ?? "")) as Tokens;
   container.hidden = false;
   await draw(container, xml, state, focus ?? "");
   const legend = container.nextElementSibling as HTMLElement | null;

@@ -63,7 +63,7 @@ def scenario_of(item: Mapping[str, Any]) -> Scenario:
     """One scenario that was sent as JSON, held to what a file is held to. Raises :class:`ScenarioError`."""
     _require_shallow(item)
     try:
-        size = len(json.dumps(item, allow_nan=False).encode())
+        size = len(json.dumps(item, allow_nan=False, ensure_ascii=False).encode())
     except (TypeError, ValueError):
         raise ScenarioError("A scenario is made of texts, numbers, lists and objects.") from None
     if size > MAXIMUM_BYTES:

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -372,13 +372,17 @@ class DryRun:
 
     # -- keeping -------------------------------------------------------------------------------
 
-    def story(self, name: str = UNNAMED) -> Scenario:
-        """What was done as a scenario, which expects that it is as it is now."""
-        expect = expected(self.run) if self.start is not None else {}
+    def story(self) -> Scenario:
+        """What was done, as a scenario that expects nothing."""
         start = self.start or {"process": self.key}
-        return Scenario(name, self._told_of(start), start, list(self.steps), expect)
+        return Scenario(UNNAMED, self.given, start, list(self.steps), {})
 
-    def _told_of(self, start: Mapping[str, Any]) -> dict[str, Any]:
+    def ending(self) -> Scenario:
+        """What was done, as a scenario to keep: it is given what it needs, and expects what is so now."""
+        story = self.story()
+        return replace(story, given=self._needed(story.start), expect=expected(self.run))
+
+    def _needed(self, start: Mapping[str, Any]) -> dict[str, Any]:
         """What is given, without the parts that nobody has asked for."""
         if self.key not in (MAINTENANCE, PARTS) or not self.given.get("parts"):
             return self.given

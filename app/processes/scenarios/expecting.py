@@ -15,6 +15,7 @@ from app.engine import deployments
 from app.engine.core import ProcessEngine
 from app.engine.models import Incident, ProcessInstance, TaskState, UserTask
 from app.engine.scenario_files import ScenarioError
+from app.engine.subjects import status_of as status_of
 from app.errors import BusinessError, MillwrightError
 from app.processes.scenarios.stepping import FormRefused, Run
 
@@ -151,21 +152,6 @@ class Expectations:
             )
 
 
-def status_of(engine: ProcessEngine, session: Session, instance: ProcessInstance) -> str:
-    """The status of the record that an instance is about, as its binding tells; empty where none has one.
-
-    Of the facts of a process one is the record itself: the one that bears the instance's business key.
-    """
-    definition = engine.definition(session, instance.deployment_id)
-    for fact in engine.binding(instance.key, definition.outline).facts.values():
-        if fact.fields is not None and not {"status", "businessKey"} <= set(fact.fields):
-            continue
-        record = fact.load(session, instance.subject_id)
-        if isinstance(record, Mapping) and record.get("businessKey") == instance.business_key:
-            return str(record.get("status") or "")
-    return ""
-
-
 def statuses_of(engine: ProcessEngine, session: Session, key: str) -> list[str]:
     """The statuses of the records of all runs of a process, sorted."""
     runs = session.scalars(select(ProcessInstance).where(ProcessInstance.key == key))
@@ -174,9 +160,9 @@ def statuses_of(engine: ProcessEngine, session: Session, key: str) -> list[str]:
 
 def said(value: Any) -> str:
     """A value in plain words: lists as people write them."""
+    if value is None or value in ("", [], {}):
+        return "none"
     match value:
-        case None | "" | [] | {}:
-            return "none"
         case bool():
             return "yes" if value else "no"
         case list() | tuple():
