@@ -94,7 +94,8 @@ class ProcessInstance(Base):
         sa.Index("ix_process_instances_deployment", "deployment_id", "state"),
         sa.Index("ix_process_instances_started", "started_at", "id"),
         sa.Index("ix_process_instances_starter", "started_by", "started_at"),
-        sa.Index("ix_process_instances_ended", "ended_at"),
+        # Those that have not ended have no end: they are read by it in the order of their start.
+        sa.Index("ix_process_instances_ended", "ended_at", "started_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -102,6 +102,7 @@ def list_instances(
     version: int | None = None,
     states: Collection[str] | None = None,
     element: str | None = None,
+    reasons: Collection[str] | None = None,
     business_key: str | None = None,
     subject_type: str | None = None,
     subject_id: int | None = None,
@@ -118,7 +119,8 @@ def list_instances(
 ) -> Listed[InstanceRow]:
     """Instances, with their open user tasks and incidents.
 
-    ``element`` is one where somebody has to do a task or a step has failed; ``machine_id`` and
+    ``element`` is one where somebody has to do a task or a step has failed; ``reasons`` are those for
+    which they are stuck (:class:`app.engine.monitor.obstacles.Reason`); ``machine_id`` and
     ``department_id`` are those of its tasks, open or done. ``started_until`` is not in the range itself.
     ``only`` is one more condition, such as what somebody may see. ``q`` is looked for in the business key.
     """
@@ -136,6 +138,8 @@ def list_instances(
         conditions.append(ProcessInstance.state.in_(states))
     if element is not None:
         conditions.append(_stands_at(element))
+    if reasons:
+        conditions.append(_is_stuck(reasons))
     if machine_id is not None:
         conditions.append(_has_task(UserTask.machine_id == machine_id))
     if department_id is not None:
@@ -192,6 +196,14 @@ def _stands_at(element: str) -> sa.ColumnElement[bool]:
         Incident.element_id == element, Incident.resolved_at.is_(None)
     )
     return sa.or_(ProcessInstance.id.in_(task), ProcessInstance.id.in_(failed))
+
+
+def _is_stuck(reasons: Collection[str]) -> sa.ColumnElement[bool]:
+    # Imported here: the monitor's lists are made of those of this module.
+    from app.engine.monitor.filters import Filters, is_stuck
+    from app.engine.monitor.obstacles import Reason
+
+    return is_stuck(Filters(reasons=tuple(Reason(reason) for reason in reasons)))
 
 
 def _by_instance(

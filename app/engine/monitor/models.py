@@ -86,7 +86,9 @@ class InstanceVariant(Base):
     __tablename__ = "instance_variants"
     __table_args__ = (
         # Holds all that the list of variants reads, so that it is answered from the index alone.
-        sa.Index("ix_instance_variants_process", "process_key", "day", "deployment_id", "variant_id", "bucket"),
+        sa.Index(
+            "ix_instance_variants_process", "process_key", "day", "deployment_id", "variant_id", "bucket"
+        ),
         sa.Index("ix_instance_variants_variant", "variant_id", "instance_id"),
     )
 
@@ -108,3 +110,16 @@ class Mark(Base):
     name: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
     at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     day: Mapped[date | None]
+
+
+class SavedView(Base):
+    """Filters of the list of instances that somebody keeps under a name: the query string of its address."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (sa.UniqueConstraint("user_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int]
+    name: Mapped[str] = mapped_column(sa.String(60))
+    query: Mapped[str] = mapped_column(sa.String(1000))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)

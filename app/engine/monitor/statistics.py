@@ -133,6 +133,15 @@ def by_week(session: Session, since: date, until: date, *, key: str | None = Non
     return found
 
 
+def by_process_and_week(session: Session, since: date, until: date) -> dict[str, dict[date, Figures]]:
+    """The figures of whole instances by process key and Monday; weeks in which none ended are left out."""
+    found: dict[str, dict[date, Figures]] = {}
+    whole = [StepStatistic.element_id == WHOLE, *_between(since, until)]
+    for row in session.execute(_summed(Deployment.key, StepStatistic.day).where(*whole)):
+        found.setdefault(row.key, {}).setdefault(_monday(row.day), Figures()).add(row)
+    return found
+
+
 def typical(session: Session, today: date) -> dict[tuple[str, str], float]:
     """The seconds that nine in ten took no longer than, for steps done at least 20 times in 90 days."""
     since = today - timedelta(days=TYPICAL_DAYS)
