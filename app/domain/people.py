@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from app.database import Base
 from app.domain import activity, passwords, sessions, values
@@ -274,6 +274,14 @@ def counted_on(session: Session, on: date) -> list[User]:
         user_id for user_id, substitute in absences if substitute in active and substitute not in absent
     }
     return [user for user in active.values() if user.id not in absent or user.id in stood_in_for]
+
+
+def absences(session: Session, on: date) -> list[Substitution]:
+    """The absences of this day, each with the user's and the substitute's row."""
+    query = sa.select(Substitution).where(Substitution.starts_on <= on, Substitution.ends_on >= on)
+    return list(
+        session.scalars(query.options(joinedload(Substitution.user), joinedload(Substitution.substitute)))
+    )
 
 
 def is_absent(session: Session, user_id: int, on: date) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -79,7 +79,8 @@ class ProcessBinding:
     message names; ``set_status`` follows the diagram's ``millwright:status``; ``describe``
     summarises the subject for inboxes. With ``free_statuses`` the diagram may set any code as status,
     and ``statuses`` are those it does set. ``keep_answers`` is told what people answered in user tasks,
-    and ``ended`` how the instance ended: completed or cancelled.
+    and ``ended`` how the instance ended: completed or cancelled. ``related`` names the records that
+    belong to the subject and have processes of their own, by subject type and id.
     """
 
     key: str
@@ -92,6 +93,7 @@ class ProcessBinding:
     free_statuses: bool = False
     keep_answers: Callable[[SubjectContext, Mapping[str, Any]], None] | None = None
     ended: Callable[[SubjectContext, str], None] | None = None
+    related: Callable[[Session, int], list[tuple[str, int]]] = lambda *_: []
 
 
 Options = Callable[[Session], list[dict[str, Any]]]
@@ -116,13 +118,31 @@ class Workforce:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """Somebody who could be given work. Whoever is absent today has the day until when, and may have
+    somebody who stands in for them."""
+
+    user_id: int
+    name: str
+    role: str | None
+    department_id: int | None = None
+    absent_until: date | None = None
+    substitute_id: int | None = None
+    substitute_name: str = ""
+
+
+Tell = Callable[[Session, Collection[int], str, str, str], None]
+"""Notifies people, by their ids, with a title, a text and the path of a page."""
+
+
 @dataclass(slots=True)
 class Bindings:
     """Everything that the processes layer tells the engine about the factory.
 
     ``roles`` maps role codes to names; ``eligible`` lists id and name of the people who hold a role
     (in a department, if one is given), which is whom a task can be delegated to; ``workforce`` tells
-    who can be counted on today.
+    who can be counted on today, ``colleagues`` lists all active people, and ``tell`` notifies some.
     ``time_zone`` is the site's, by its IANA name: the one that forms ask for times in.
 
     ``fallback`` binds a process that ``processes`` does not have, by its outline; without it, such a
@@ -137,5 +157,7 @@ class Bindings:
     roles: dict[str, str] = field(default_factory=dict)
     eligible: Callable[[Session, str, int | None], list[tuple[int, str]]] = lambda *_: []
     workforce: Callable[[Session], Workforce] = lambda _: Workforce()
+    colleagues: Callable[[Session], list[Colleague]] = lambda _: []
+    tell: Tell = lambda *_: None
     person_name: Callable[[Session, int], str] = lambda *_: ""
     time_zone: Callable[[Session], str] = lambda _: "UTC"

@@ -85,8 +85,10 @@ def actor_of(incident: Incident) -> Actor:
     return Actor(**stored, stands_in_for=stands_in)
 
 
-def retry(engine: ProcessEngine, session: Session, incident_id: int, actor: Actor) -> ProcessInstance:
-    """Run a failed step again.
+def retry(
+    engine: ProcessEngine, session: Session, incident_id: int, actor: Actor, reason: str = ""
+) -> ProcessInstance:
+    """Run a failed step again; history tells the ``reason``, where there is one.
 
     Raises :class:`NotFound` for an unknown incident and :class:`Conflict` for one that is
     resolved, or whose instance has ended or is suspended. A step that fails again stays an
@@ -109,7 +111,7 @@ def retry(engine: ProcessEngine, session: Session, incident_id: int, actor: Acto
     execution.journal.add(
         HistoryKind.RETRIED,
         execution.definition.diagram.elements.get(found.element_id),
-        {"incident": found.id},
+        {"incident": found.id, **({"reason": reason} if reason else {})},
     )
     execution.unpark(found)
     execution.advance()

@@ -73,16 +73,26 @@ def start(
 
 
 def start_by_message(
-    engine: ProcessEngine, session: Session, name: str, payload: Mapping[str, Any], actor: Actor
+    engine: ProcessEngine,
+    session: Session,
+    name: str,
+    payload: Mapping[str, Any],
+    actor: Actor,
+    *,
+    sender: str = "",
 ) -> list[ProcessInstance]:
-    """Start every process whose start event waits for this message.
+    """Start every process whose start event waits for this message; ``sender`` is the business key of the
+    instance that sent it.
 
     Raises :class:`NotFound` where there is none.
     """
     waiting = [d for d in deployments.latest_of_all(session) if name in d.start_messages.split(",")]
     if not waiting:
         raise NotFound(f"No deployed process starts with the message {name}.")
-    return [_start(engine, session, deployment, actor, payload, message=name) for deployment in waiting]
+    return [
+        _start(engine, session, deployment, actor, payload, message=name, sender=sender)
+        for deployment in waiting
+    ]
 
 
 def _start(
@@ -93,6 +103,7 @@ def _start(
     values: Mapping[str, Any],
     *,
     message: str | None,
+    sender: str = "",
 ) -> ProcessInstance:
     binding = engine.binding(deployment.key, engine.definition(session, deployment.id).outline)
     subject = binding.create_subject(
@@ -113,7 +124,8 @@ def _start(
     execution = Execution.begin(engine, session, instance, actor)
     execution.variables.update(values)
     starter = _start_event(execution, message)
-    execution.journal.add(HistoryKind.STARTED, starter, {"values": dict(values)})
+    detail = {"values": dict(values), **({"sender": sender} if sender else {})}
+    execution.journal.add(HistoryKind.STARTED, starter, detail)
     execution.stand_at(starter)
     if message is not None:
         event = BpmnEvent(Message(message), payload=dict(values))

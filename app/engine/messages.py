@@ -57,10 +57,22 @@ def deliver_job(engine: ProcessEngine, session: Session, envelope: Mapping[str, 
     if envelope["to"] is None:
         from app.engine import instances
 
-        instances.start_by_message(engine, session, envelope["name"], envelope["payload"], SYSTEM)
+        started = instances.start_by_message(
+            engine,
+            session,
+            envelope["name"],
+            envelope["payload"],
+            SYSTEM,
+            sender=envelope.get("sender") or "",
+        )
+        # The sender's page tells what its message began.
+        job.payload = {**envelope, "started": [instance.business_key for instance in started]}
         return
     try:
-        deliver(engine, session, envelope["name"], envelope["to"], envelope["payload"], SYSTEM)
+        deliver(
+            engine, session, envelope["name"], envelope["to"], envelope["payload"], SYSTEM,
+            sender=envelope.get("sender") or "",
+        )  # fmt: skip
     except NotFound:
         # The receiver has ended: nobody will ever wait for this.
         log.info("message %s to %s came too late", envelope["name"], envelope["to"], extra={"job_id": job.id})
@@ -89,8 +101,10 @@ def deliver(
     to: str,
     payload: Mapping[str, Any],
     actor: Actor,
+    *,
+    sender: str = "",
 ) -> ProcessInstance:
-    """Deliver a message now, in the current transaction.
+    """Deliver a message now, in the current transaction; ``sender`` is the business key of whose it is.
 
     A person may send a message only where the diagram says so (``millwright:allowed`` of the event
     that waits for it); other instances and the system always may.
@@ -117,7 +131,8 @@ def deliver(
     if execution.workflow.event_manager.catch(event, internal=False) == 0:
         raise Conflict(f"{to} does not wait for the message {name}.")
     element = next((e for e in execution.definition.diagram.elements.values() if e.message == name), None)
-    execution.journal.add(HistoryKind.MESSAGE_RECEIVED, element, {"message": name, "payload": dict(payload)})
+    detail = {"message": name, "payload": dict(payload), **({"sender": sender} if sender else {})}
+    execution.journal.add(HistoryKind.MESSAGE_RECEIVED, element, detail)
     execution.advance()
     execution.save()
     return instance

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.engine import incidents, messages, state, waits
 from app.engine.actors import Actor
+from app.engine.diagram import Element
 from app.engine.execution import Execution, lock
 from app.engine.models import OPEN_STATES, HistoryKind, InstanceState, ProcessInstance, TaskState
 from app.errors import BusinessError, Conflict, NotFound
@@ -146,22 +147,24 @@ def _turn(
     reason: str,
 ) -> ProcessInstance:
     instance.state = into
-    _note(engine, session, instance, actor, kind, {"reason": reason})
+    note(engine, session, instance, actor, kind, {"reason": reason})
     return instance
 
 
-def _note(
+def note(
     engine: ProcessEngine,
     session: Session,
     instance: ProcessInstance,
     actor: Actor,
     kind: HistoryKind,
     detail: dict[str, Any],
+    element: Element | None = None,
 ) -> None:
+    """Write into the history of a locked instance what is done to it without running it."""
     instance.revision += 1
     definition = engine.definition(session, instance.deployment_id)
     execution = Execution(engine, session, instance, definition, actor, refuses=True)
-    execution.journal.add(kind, None, detail)
+    execution.journal.add(kind, element, detail)
     execution.journal.write(session)
 
 
@@ -191,10 +194,9 @@ def set_variables(
     if not changes:
         raise BusinessError("NOTHING_TO_CHANGE", "Name at least one variable.", field="variables")
     instance = open_instance(session, instance_id)
-    outline = engine.definition(session, instance.deployment_id).outline
-    facts = {"actor", *engine.facts(instance.key, outline)}
+    facts = known_facts(engine, session, instance)
     for name in changes:
-        _check_name(name, facts)
+        check_name(name, facts)
     check_values(changes, "variables")
     before = instance.engine_state["variables"]
     after = {name: value for name, value in {**before, **changes}.items() if value is not None}
@@ -209,11 +211,21 @@ def set_variables(
         "before": {name: before.get(name) for name in changed},
         "after": {name: after.get(name) for name in changed},
     }
-    _note(engine, session, instance, actor, HistoryKind.VARIABLES, detail)
+    note(engine, session, instance, actor, HistoryKind.VARIABLES, detail)
     return instance
 
 
-def _check_name(name: str, facts: set[str]) -> None:
+def known_facts(engine: ProcessEngine, session: Session, instance: ProcessInstance) -> set[str]:
+    """The names that are looked up in the records, and so cannot be variables."""
+    outline = engine.definition(session, instance.deployment_id).outline
+    return {"actor", *engine.facts(instance.key, outline)}
+
+
+def check_name(name: str, facts: set[str]) -> None:
+    """See that a variable can have this name.
+
+    :raises BusinessError: BAD_VARIABLE_NAME (field ``variables.<name>``)
+    """
     field = f"variables.{name[:60]}"
     if not VARIABLE_NAME.fullmatch(name):
         message = f"“{name[:60]}” is no name for a variable: use letters, digits and “_”, at most 60."

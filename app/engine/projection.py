@@ -135,6 +135,12 @@ def _row(execution: Execution, task: Task, summary: Any) -> UserTask:
     return row
 
 
+def escalate(row: UserTask, role: str) -> None:
+    """Let another role too do an open task, and move it up in inboxes."""
+    row.escalation_role = role
+    row.urgency = urgency(row.created_at, row.due_at, row.priority, escalated=True)
+
+
 def renew(execution: Execution, row: UserTask, before: Element, element: Element) -> None:
     """Give an open task the name, form and role of another version of its element.
 

@@ -186,8 +186,7 @@ class Work:
             row for row in self.open_tasks if row.element_id == element_id and row.state == TaskState.OPEN
         ]
         for row in escalated:
-            row.escalation_role = role
-            row.urgency = projection.urgency(row.created_at, row.due_at, row.priority, escalated=True)
+            projection.escalate(row, role)
             self.journal.add(
                 HistoryKind.ESCALATED, self.definition.element(row.element_id), {"role": role, "task": row.id}
             )

@@ -23,6 +23,8 @@ def build_engine() -> ProcessEngine:
         roles=directory.ROLE_NAMES,
         eligible=directory.eligible,
         workforce=directory.workforce,
+        colleagues=directory.colleagues,
+        tell=directory.tell,
         person_name=directory.person_name,
         time_zone=lambda session: settings.site(session).time_zone,
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import date
 from typing import Protocol
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.domain import people, settings
+from app.domain import notifications, people, settings
 from app.domain.people import Role, User
 from app.engine.actors import Actor, Identity
-from app.engine.bindings import Workforce
+from app.engine.bindings import Colleague, Workforce
 
 ROLE_NAMES = {
     Role.ADMIN.value: "Administrator",
@@ -29,8 +31,37 @@ def eligible(session: Session, role: str, department_id: int | None) -> list[tup
 
 def workforce(session: Session) -> Workforce:
     """Who can be counted on today, by the site's calendar."""
-    today = clock.now().astimezone(settings.site(session).zone).date()
-    return Workforce({user.id: (user.role, user.department_id) for user in people.counted_on(session, today)})
+    found = people.counted_on(session, _today(session))
+    return Workforce({user.id: (user.role, user.department_id) for user in found})
+
+
+def colleagues(session: Session) -> list[Colleague]:
+    """All active people by name, with who is absent today by the site's calendar."""
+    away = {absence.user_id: absence for absence in people.absences(session, _today(session))}
+    found = session.scalars(sa.select(User).where(User.active).order_by(User.name, User.id))
+    return [
+        Colleague(
+            user.id,
+            user.name,
+            user.role,
+            user.department_id,
+            *(
+                (absence.ends_on, absence.substitute_id, absence.substitute.name)
+                if (absence := away.get(user.id))
+                else ()
+            ),
+        )
+        for user in found
+    ]
+
+
+def tell(session: Session, user_ids: Collection[int], title: str, body: str, link: str) -> None:
+    """Notify people."""
+    notifications.notify(session, user_ids=user_ids, title=title, body=body, link=link)
+
+
+def _today(session: Session) -> date:
+    return clock.now().astimezone(settings.site(session).zone).date()
 
 
 def person_name(session: Session, user_id: int) -> str:

@@ -60,6 +60,12 @@ def describe(session: Session, subject_id: int) -> SubjectSummary:
     )
 
 
+def related(session: Session, subject_id: int) -> list[tuple[str, int]]:
+    """The parts requests that were made for the request, oldest first."""
+    query = select(SparePartsRequest.id).where(SparePartsRequest.maintenance_request_id == subject_id)
+    return [("spare_parts_request", found) for found in session.scalars(query.order_by(SparePartsRequest.id))]
+
+
 # -- facts -------------------------------------------------------------------------------------
 
 WORK_FIELDS = {
@@ -322,4 +328,5 @@ BINDING = ProcessBinding(
     create_subject=create_subject,
     set_status=set_status,
     describe=describe,
+    related=related,
 )

@@ -54,6 +54,11 @@ def describe(session: Session, subject_id: int) -> SubjectSummary:
     )
 
 
+def related(session: Session, subject_id: int) -> list[tuple[str, int]]:
+    """The maintenance request that the parts are for."""
+    return [("maintenance_request", _load(session, subject_id).maintenance_request_id)]
+
+
 # -- facts -------------------------------------------------------------------------------------
 
 LINE_FIELDS = {
@@ -276,4 +281,5 @@ BINDING = ProcessBinding(
     create_subject=create_subject,
     set_status=set_status,
     describe=describe,
+    related=related,
 )
