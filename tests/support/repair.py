@@ -41,7 +41,7 @@ PROCESS = """<?xml version="1.0" encoding="UTF-8"?>
     <bpmn:exclusiveGateway id="to_do" name="To do"/>
     <bpmn:sequenceFlow id="f3" sourceRef="to_do" targetRef="fix"/>
     <bpmn:userTask id="fix" name="Fix it" millwright:form="fix" millwright:due="=rule.within"
-        millwright:priority="=request.priority" millwright:apiVerb="fix,give_back=back">
+        millwright:priority="=request.priority" millwright:apiVerb="fix=done,give_back=back">
       <bpmn:extensionElements>
         <millwright:outcomes>
           <millwright:outcome value="done" label="Done" kind="primary"/>

@@ -24,6 +24,7 @@ from app.engine.check import (
     steps,
     structure,
     timers,
+    verbs,
 )
 from app.engine.check.checked import Checked
 from app.engine.check.messages import Messages, messages_of
@@ -54,6 +55,8 @@ CHECKS: tuple[Callable[[Checked], Iterator[Problem]], ...] = (
     people.lanes,
     people.starts,
     people.user_tasks,
+    verbs.meanings,
+    verbs.shared,
     steps.service_tasks,
     steps.decisions,
     steps.scripts,

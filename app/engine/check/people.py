@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from lxml import etree
@@ -10,8 +9,6 @@ from lxml import etree
 from app.engine.check.checked import Checked, Drawn
 from app.engine.check.problems import Place, Problem, error, listed, suggestion, warning
 from app.engine.diagram import BPMN, MILLWRIGHT, Element
-
-VERB = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def lanes(checked: Checked) -> Iterator[Problem]:
@@ -82,22 +79,6 @@ def user_tasks(checked: Checked) -> Iterator[Problem]:
         elif not element.outcomes:
             message = f"“{label}” has neither a form nor outcomes: there is only one button."
             yield warning(place, "no-form", message, "Choose a form, or add outcomes.")
-        yield from _verbs(checked, place, element)
-
-
-def _verbs(checked: Checked, place: Place, element: Element) -> Iterator[Problem]:
-    """Verbs are words or statuses, and the outcomes written behind them are the task's own."""
-    binding = checked.binding
-    statuses = [str(status) for status in binding.statuses] if binding else []
-    outcomes = [outcome.value for outcome in element.outcomes]
-    for verb, outcome in element.api_verbs.items():
-        if not VERB.fullmatch(verb) and verb not in statuses:
-            hint = "Use lower-case letters, digits and “_”, such as hand_back, or one of the statuses."
-            yield error(place, "bad-verb", f"“{verb}” cannot be a verb of the REST API.", hint)
-        if outcome and outcome not in outcomes:
-            message = f"The verb “{verb}” means the outcome “{outcome}”, which “{element.label}” has not."
-            hint = suggestion(outcome, outcomes, "Outcomes are") or "Remove what is behind the “=”."
-            yield error(place, "verb-outcome", message, hint)
 
 
 def _given_roles(element: Element) -> list[str]:

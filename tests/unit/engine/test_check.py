@@ -180,8 +180,9 @@ DIAGRAMS: list[tuple[tuple[str, str], tuple[str, str, str | None]]] = [
     (('"Fix it" ', '"Fix it" millwright:candidateRole="BOSS" '), ("error", "unknown-role", "fix")),
     (('millwright:form="fix"', 'millwright:form="fx"'), ("error", "unknown-form", "fix")),
     (('millwright:form="report"', 'millwright:form="reprot"'), ("error", "unknown-form", "reported")),
-    (("fix,give_back=back", "fix,give back=back"), ("error", "bad-verb", "fix")),
-    (("fix,give_back=back", "fix,give_back=bakc"), ("error", "verb-outcome", "fix")),
+    (("fix=done,give_back=back", "fix=done,give back=back"), ("error", "bad-verb", "fix")),
+    (("fix=done,give_back=back", "fix=done,give_back=bakc"), ("error", "verb-outcome", "fix")),
+    (("fix=done,give_back=back", "fix,give_back=back"), ("warning", "verb-without-outcome", "fix")),
     # services, decisions, scripts, statuses
     (('service="request.close"', 'service="request.clos"'), ("error", "unknown-service", "close")),
     (('millwright:service="request.close"', ""), ("error", "no-service", "close")),
