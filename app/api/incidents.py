@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from app.api.core import calls
 from app.api.core.endpoints import Resource
 from app.api.core.finding import find
-from app.api.core.schemas import Id, PageOf, Paging, Text, left_out
+from app.api.core.schemas import Id, In, PageOf, Paging, Text, left_out
 from app.api.instance_schemas import (
     IncidentDetail,
     IncidentOut,
@@ -16,10 +18,11 @@ from app.api.instance_schemas import (
     incident_values,
     instance_out,
 )
-from app.api.process_schemas import ElementId
+from app.api.instances import BY_API
+from app.api.process_schemas import ElementId, Reason
 from app.domain.people import Role
 from app.domain.queries.paging import Page
-from app.engine import incidents, instances, queries
+from app.engine import instances, interventions, queries
 from app.engine.models import Incident
 
 resource = Resource("Incidents", "Steps that failed for a reason nobody planned, and trying them again.")
@@ -57,9 +60,35 @@ def get_incident(incident_id: Id) -> IncidentDetail:
     return IncidentDetail(**incident_values(incident, instance), traceback=traceback)
 
 
+class ResolveIn(In):
+    """How a failed step was done outside."""
+
+    reason: Reason
+    variables: Annotated[dict[str, Any], Field(max_length=200)] = Field(
+        default_factory=dict, description="What the step would have set: names and values."
+    )
+
+
 @resource.post("/incidents/{incident_id}/retry", needs="instances:operate", answers=InstanceOut)
 def retry_incident(incident_id: Id) -> InstanceOut:
     """Run the failed step again. If it fails again, it stays an incident with the new error."""
+    return _perform("retry", incident_id, BY_API)
+
+
+@resource.post("/incidents/{incident_id}/resolve", needs="instances:operate", answers=InstanceOut)
+def resolve_incident(incident_id: Id, body: ResolveIn) -> InstanceOut:
+    """Let the failed step count as done outside: its status is set, and the token goes on its way.
+
+    The step itself is not run. One that is skipped (`POST /instances/{instanceId}/move` without `to`) counts
+    as not done, sets no status and has no results.
+    """
+    return _perform("resolve", incident_id, body.reason, variables=body.variables)
+
+
+def _perform(operation: str, incident_id: int, reason: str, **values: Any) -> InstanceOut:
     session = calls.session()
-    instance = incidents.retry(calls.engine(), session, incident_id, calls.actor())
+    instance = instances.get(session, find(Incident, incident_id).instance_id)
+    interventions.perform(
+        calls.engine(), session, operation, instance.id, calls.actor(), reason, incident=incident_id, **values
+    )
     return instance_out(queries.instance_row(session, instance))

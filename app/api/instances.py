@@ -23,11 +23,14 @@ from app.api.instance_schemas import (
 )
 from app.api.process_schemas import ElementId, ElementOut, Reason, Version
 from app.domain.queries.paging import Page
-from app.engine import history, incidents, instances, messages, moving, operations, queries
+from app.engine import history, instances, interventions, messages, moving, operations, queries
 from app.engine.models import HistoryEntry, HistoryKind, InstanceState, Job, ProcessInstance
+from app.engine.monitor import survey
 from app.engine.moving import Moved
 from app.engine.queries import Listed
-from app.errors import Conflict
+
+# The reason of what is done without one.
+BY_API = "Through the API"
 
 resource = Resource(
     "Instances", "Running processes: where they stand, what happened, and putting them right."
@@ -177,24 +180,25 @@ def update_instance_variables(instance_id: Id, body: VariablesIn) -> VariablesOu
     engine, session = calls.engine(), calls.session()
     instance = operations.open_instance(session, instance_id)
     calls.require_unchanged(VariablesOut, _variables(instance))
-    changed = operations.set_variables(
-        engine, session, instance_id, calls.actor(), body.variables, body.reason
+    interventions.perform(
+        engine, session, "edit-variable", instance_id, calls.actor(), body.reason, variables=body.variables
     )
-    return _variables(changed)
+    return _variables(instance)
 
 
 @resource.post("/instances/{instance_id}/retry", needs="instances:operate", answers=InstanceOut)
 def retry_instance(instance_id: Id) -> InstanceOut:
-    """Run the failed steps of an instance again. One that fails again stays an incident."""
-    engine, session = calls.engine(), calls.session()
-    instance = instances.get(session, instance_id)
-    failed = [incident.id for incident in incidents.unresolved(session, instance_id)]
-    if not failed:
-        raise Conflict(f"No step of {instance.business_key} has failed.")
-    for incident_id in failed:
-        if incident_id in [incident.id for incident in incidents.unresolved(session, instance_id)]:
-            incidents.retry(engine, session, incident_id, calls.actor())
-    return _out(instance_id)
+    """Run the failed steps of an instance again. One that fails again stays an incident.
+
+    With a reason, each is retried at an address of its own (`POST /incidents/{incidentId}/retry`).
+    """
+    return _perform("retry", instance_id, BY_API)
+
+
+@resource.post("/instances/{instance_id}/fire-timers", needs="instances:operate", answers=InstanceOut)
+def fire_instance_timers(instance_id: Id, body: ReasonIn) -> InstanceOut:
+    """Let timers that should have gone off go off now."""
+    return _perform("fire-timers", instance_id, body.reason)
 
 
 @resource.post("/instances/{instance_id}/move", needs="instances:operate", answers=MovedOut)
@@ -209,29 +213,29 @@ def move_instance(instance_id: Id, body: MoveIn) -> Moved:
         return moving.preview(engine, session, instance_id, actor, body.from_element, body.to_element)
     reason = body.reason or ""
     if body.to_element is None:
-        return moving.skip(engine, session, instance_id, actor, body.from_element, reason)
-    return moving.move(engine, session, instance_id, actor, body.from_element, body.to_element, reason)
+        moved = moving.skip(engine, session, instance_id, actor, body.from_element, reason)
+    else:
+        moved = moving.move(engine, session, instance_id, actor, body.from_element, body.to_element, reason)
+    survey.look_again(engine, session, instance_id)
+    return moved
 
 
 @resource.post("/instances/{instance_id}/suspend", needs="instances:operate", answers=InstanceOut)
 def suspend_instance(instance_id: Id, body: ReasonIn) -> InstanceOut:
     """Hold an instance: its tasks and timers wait."""
-    operations.suspend(calls.engine(), calls.session(), instance_id, calls.actor(), body.reason)
-    return _out(instance_id)
+    return _perform("suspend", instance_id, body.reason)
 
 
 @resource.post("/instances/{instance_id}/resume", needs="instances:operate", answers=InstanceOut)
 def resume_instance(instance_id: Id, body: ReasonIn) -> InstanceOut:
     """Let a suspended instance go on."""
-    operations.resume(calls.engine(), calls.session(), instance_id, calls.actor(), body.reason)
-    return _out(instance_id)
+    return _perform("resume", instance_id, body.reason)
 
 
 @resource.post("/instances/{instance_id}/cancel", needs="instances:operate", answers=InstanceOut)
 def cancel_instance(instance_id: Id, body: ReasonIn) -> InstanceOut:
     """Stop an instance where it stands. Its record keeps its status."""
-    operations.cancel(calls.engine(), calls.session(), instance_id, calls.actor(), body.reason)
-    return _out(instance_id)
+    return _perform("cancel", instance_id, body.reason)
 
 
 # -- inner parts ---------------------------------------------------------------------------------
@@ -242,6 +246,11 @@ def _visible(instance_id: int) -> ProcessInstance:
     session = calls.session()
     found = session.get(ProcessInstance, instance_id)
     return records.visible(session, calls.actor(), found, records.may_see_instance, "process instance")
+
+
+def _perform(operation: str, instance_id: int, reason: str) -> InstanceOut:
+    interventions.perform(calls.engine(), calls.session(), operation, instance_id, calls.actor(), reason)
+    return _out(instance_id)
 
 
 def _out(instance_id: int) -> InstanceOut:

@@ -11,9 +11,10 @@ from app.api import named_files
 from app.api.core import calls
 from app.api.core.endpoints import Resource
 from app.api.core.schemas import Id, In, Out, PageOf, Paging, Text, left_out
+from app.api.process_schemas import Reason
 from app.api.task_schemas import CommentOut, JsonObject, TaskDetail, TaskOut, task_detail
 from app.domain.requests import Priority
-from app.engine import inbox, user_tasks
+from app.engine import inbox, interventions, user_tasks
 from app.engine.actors import Actor
 from app.engine.models import TaskComment, UserTask
 from app.engine.queries import Listed
@@ -42,6 +43,26 @@ class DelegationIn(In):
 
     person: Id
     note: Annotated[str, Field(max_length=500)] = ""
+
+
+class ReassignIn(In):
+    """Who gets a task, and why."""
+
+    person: Id
+    reason: Reason
+
+
+class NudgeIn(In):
+    """Why somebody is reminded."""
+
+    reason: Reason
+
+
+class EscalateIn(In):
+    """Which role may do a task too, and why."""
+
+    role: Annotated[str, Field(min_length=1, max_length=40)]
+    reason: Reason
 
 
 class CompletionIn(In):
@@ -117,6 +138,24 @@ def delegate_task(task_id: Id, body: DelegationIn) -> UserTask:
     return task
 
 
+@resource.post("/tasks/{task_id}/reassign", needs="instances:operate", answers=TaskOut)
+def reassign_task(task_id: Id, body: ReassignIn) -> UserTask:
+    """Give a task to any active person, also one outside its role. They are told."""
+    return _perform("reassign", task_id, body.reason, person=body.person)
+
+
+@resource.post("/tasks/{task_id}/nudge", needs="instances:operate", answers=TaskOut)
+def nudge_task(task_id: Id, body: NudgeIn) -> UserTask:
+    """Remind whoever has a task, or else its group, by a notification; at most once an hour."""
+    return _perform("nudge", task_id, body.reason)
+
+
+@resource.post("/tasks/{task_id}/escalate", needs="instances:operate", answers=TaskOut)
+def escalate_task(task_id: Id, body: EscalateIn) -> UserTask:
+    """Let another role too do a task, and move it up in that role's inbox. Its holders are told."""
+    return _perform("escalate", task_id, body.reason, role=body.role)
+
+
 @resource.post("/tasks/{task_id}/complete", needs="tasks:use", answers=CompletionOut)
 def complete_task(task_id: Id, body: CompletionIn) -> CompletionOut:
     """Do a task: fill in its form and choose an outcome.
@@ -161,6 +200,21 @@ def list_task_comments(task_id: Id, query: CommentFilters) -> Listed[TaskComment
 def create_task_comment(task_id: Id, body: CommentIn) -> TaskComment:
     """Say something about a task; also after it is done."""
     return user_tasks.comment(calls.session(), _visible(task_id), calls.actor(), body.body)
+
+
+def _perform(operation: str, task_id: int, reason: str, **values: Any) -> UserTask:
+    task = _visible(task_id)
+    interventions.perform(
+        calls.engine(),
+        calls.session(),
+        operation,
+        task.instance_id,
+        calls.actor(),
+        reason,
+        task=task_id,
+        **values,
+    )
+    return task
 
 
 def _visible(task_id: int) -> UserTask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from app.engine import deployments, history, instances, jobs, messages, user_tas
 from app.engine.actors import SYSTEM, Actor
 from app.engine.bindings import (
     Bindings,
+    Colleague,
     Fact,
     ProcessBinding,
     StartContext,
@@ -87,6 +89,7 @@ class Desk:
         self.services = ServiceRegistry()
         self.database = database
         self.away: set[str] = set()  # the names of actors nobody can count on
+        self.told: list[tuple[int, str, str, str]] = []  # who was notified: title, text, link
         self.bindings = Bindings(
             processes={key: _binding(key) for key in KEYS},
             roles={"CLERK": "Clerk", "VISITOR": "Visitor"},
@@ -97,6 +100,19 @@ class Desk:
             ],
             workforce=lambda session: Workforce(
                 {a.user_id or 0: (a.role, a.department_id) for n, a in ACTORS.items() if n not in self.away}
+            ),
+            colleagues=lambda session: [
+                Colleague(
+                    a.user_id or 0,
+                    a.name,
+                    a.role,
+                    a.department_id,
+                    absent_until=date(2026, 3, 9) if name in self.away else None,
+                )
+                for name, a in ACTORS.items()
+            ],
+            tell=lambda session, user_ids, title, body, link: self.told.extend(
+                (user_id, title, body, link) for user_id in user_ids
             ),
             person_name=lambda session, user_id: next(
                 (a.name for a in ACTORS.values() if a.user_id == user_id), ""

@@ -1,0 +1,178 @@
+"""What has to be true of instances, tasks and stock at any time, whatever was done by hand.
+
+assert consistency.problems(engine, session) == []
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from SpiffWorkflow.util.task import TaskState as EngineState
+from sqlalchemy.orm import Session
+
+from app.domain.parts import PartStock, SparePart
+from app.domain.process_records import ProcessRecord
+from app.domain.requests import MaintenanceRequest, RequestStatus
+from app.domain.spare_parts_requests import OPEN_STATUSES, SparePartsRequest
+from app.domain.stock import InventoryTransaction
+from app.engine.core import ProcessEngine
+from app.engine.models import (
+    OPEN_STATES,
+    EventWait,
+    Incident,
+    InstanceState,
+    ProcessInstance,
+    TaskState,
+    UserTask,
+)
+from app.engine.projection import WITH_STATE
+from app.engine.state import STANDING
+from app.engine.timers import FAILED
+
+Closed = Callable[[Session, int], bool | None]
+
+
+def problems(
+    engine: ProcessEngine, session: Session, *, closed: Mapping[str, Closed] | None = None
+) -> list[str]:
+    """Everything that does not agree, in words; empty where all does.
+
+    ``closed`` tells of further kinds of subjects whether one is closed (None where there is none).
+    """
+    found = list(_instances(engine, session, {**CLOSED, **(closed or {})}))
+    return [*found, *_rows_of_ended(session), *_stock(session)]
+
+
+def _instances(engine: ProcessEngine, session: Session, closed: Mapping[str, Closed]) -> Iterator[str]:
+    opened = sa.select(ProcessInstance).where(ProcessInstance.state.in_(OPEN_STATES)).options(*WITH_STATE)
+    for instance in session.scalars(opened):
+        where = f"{instance.business_key} ({instance.key})"
+        elements = engine.definition(session, instance.deployment_id).diagram.elements
+        tokens = {entry[0]: entry for entry in _entries(instance.engine_state) if entry[2] in elements}
+        standing = {token: entry for token, entry in tokens.items() if entry[3] in STANDING}
+        if not any(elements[entry[2]].type != "boundaryEvent" for entry in standing.values()):
+            yield f"{where} is open and has no token"
+        ready = {
+            token
+            for token, entry in standing.items()
+            if entry[3] == EngineState.READY and elements[entry[2]].type == "userTask"
+        }
+        rows = set(
+            session.scalars(
+                sa.select(UserTask.engine_task).where(
+                    UserTask.instance_id == instance.id, UserTask.state == TaskState.OPEN
+                )
+            )
+        )
+        yield from _differ(where, "open task rows", rows, "ready user tasks", ready)
+        listening = {
+            token
+            for token, entry in standing.items()
+            if entry[3] == EngineState.WAITING
+            and elements[entry[2]].type in ("intermediateCatchEvent", "receiveTask")
+        }
+        waits = set(
+            session.scalars(
+                sa.select(EventWait.engine_task).where(
+                    EventWait.instance_id == instance.id, EventWait.ended_at.is_(None)
+                )
+            )
+        )
+        yield from _differ(where, "rows of awaited events", waits, "waiting events", listening)
+        parked = {
+            token
+            for token, entry in standing.items()
+            if FAILED in (entry[5] if len(entry) > 5 else {})
+            or (entry[3] == EngineState.STARTED and not _is_inside(instance.engine_state, token))
+        }
+        failed = set(
+            session.scalars(
+                sa.select(Incident.engine_task).where(
+                    Incident.instance_id == instance.id, Incident.resolved_at.is_(None)
+                )
+            )
+        )
+        yield from _differ(where, "open incidents", failed, "parked steps", parked)
+        if (instance.state == InstanceState.INCIDENT) != bool(failed) and (
+            instance.state != InstanceState.SUSPENDED
+        ):
+            yield f"{where} is {instance.state} with {len(failed)} open incidents"
+        is_closed = closed.get(instance.subject_type)
+        state = None if is_closed is None else is_closed(session, instance.subject_id)
+        if state:
+            yield f"{where} is open, and its record is closed"
+
+
+def _entries(engine_state: dict[str, Any]) -> Iterator[list[Any]]:
+    for tree in (engine_state["tree"], *engine_state.get("subprocesses", {}).values()):
+        yield from tree["tasks"]
+
+
+def _is_inside(engine_state: dict[str, Any], token: str) -> bool:
+    """Whether a step has begun because it is a subprocess that runs."""
+    return token in engine_state.get("subprocesses", {})
+
+
+def _differ(where: str, rows: str, found: set[str], tokens: str, expected: set[str]) -> Iterator[str]:
+    if found - expected:
+        yield f"{where} has {len(found - expected)} {rows} too many"
+    if expected - found:
+        yield f"{where} has {len(expected - found)} {tokens} without rows"
+
+
+def _rows_of_ended(session: Session) -> Iterator[str]:
+    """What is still open of instances that have ended."""
+    still: tuple[tuple[str, Any, Any], ...] = (
+        ("open task", UserTask, UserTask.state == TaskState.OPEN),
+        ("awaited event", EventWait, EventWait.ended_at.is_(None)),
+        ("open incident", Incident, Incident.resolved_at.is_(None)),
+    )
+    for what, model, is_open in still:
+        query = (
+            sa.select(ProcessInstance.business_key, sa.func.count(model.id))
+            .join(ProcessInstance, ProcessInstance.id == model.instance_id)
+            .where(is_open, ProcessInstance.state.not_in(OPEN_STATES))
+            .group_by(ProcessInstance.business_key)
+        )
+        for key, number in session.execute(query):
+            yield f"{key} has ended with {number} {what}s"
+
+
+def _stock(session: Session) -> Iterator[str]:
+    moved = (
+        sa.select(InventoryTransaction.spare_part_id, sa.func.sum(InventoryTransaction.change))
+        .group_by(InventoryTransaction.spare_part_id)
+    )  # fmt: skip
+    sums = {part: int(total) for part, total in session.execute(moved)}
+    lying = sa.select(PartStock.spare_part_id, sa.func.sum(PartStock.quantity)).group_by(
+        PartStock.spare_part_id
+    )
+    places = {part: int(total) for part, total in session.execute(lying)}
+    for part in session.scalars(sa.select(SparePart)):
+        if not part.quantity == sums.get(part.id, 0) == places.get(part.id, 0):
+            yield (
+                f"{part.part_number}: {part.quantity} in stock, {sums.get(part.id, 0)} by its movements, "
+                f"{places.get(part.id, 0)} at its places"
+            )
+
+
+def _request_is_closed(session: Session, subject_id: int) -> bool:
+    status = session.get_one(MaintenanceRequest, subject_id).status
+    return status in (RequestStatus.COMPLETED, RequestStatus.CANCELLED)
+
+
+def _parts_are_settled(session: Session, subject_id: int) -> bool:
+    return session.get_one(SparePartsRequest, subject_id).status not in OPEN_STATUSES
+
+
+def _record_is_closed(session: Session, subject_id: int) -> bool:
+    return session.get_one(ProcessRecord, subject_id).closed_at is not None
+
+
+CLOSED: Mapping[str, Closed] = {
+    "maintenance_request": _request_is_closed,
+    "spare_parts_request": _parts_are_settled,
+    "process_record": _record_is_closed,
+}
