@@ -100,7 +100,7 @@ def run(
     ``examples`` is how often each is called with generated data. With ``coverage`` each constraint of each
     schema is also met, and broken: with all of the calls for that, or one in so many of them.
     """
-    document = site.application.extensions["millwright.openapi"]
+    document = site.application.extensions["millwright.openapi"]()
     config = _config(site, role, examples, coverage)
     whole = schemathesis.openapi.from_dict(deepcopy(document), config=config)
     whole.app = site
@@ -130,7 +130,7 @@ def each_valid_call(
     site: RestorableSite, operation: str, use: Callable[[Any], None], *, examples: int
 ) -> None:
     """Give ``use`` some calls of an operation that fit its schemas, most of them about records that exist."""
-    document = site.application.extensions["millwright.openapi"]
+    document = site.application.extensions["millwright.openapi"]()
     schema = schemathesis.openapi.from_dict(deepcopy(document))
     schema.app = site
     results = schema.include(operation_id=operation).get_all_operations()

@@ -102,7 +102,7 @@ class Endpoint:
     def path_names(self) -> tuple[str, ...]:
         return tuple(re.findall(r"{(\w+)}", self.rule))
 
-    @property
+    @cached_property
     def flask_rule(self) -> str:
         """The rule as Flask knows it. What is no id is no address: ``/things/export`` stays its own."""
         return re.sub(r"{(\w+)}", lambda match: f"<{self._converter(match[1])}{match[1]}>", self.rule)
