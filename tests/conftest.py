@@ -52,8 +52,9 @@ def pytest_configure() -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test marked ``databases`` runs on each of the databases that the product supports.
 
-    With MILLWRIGHT_DATABASES=all so does every test that uses a database, but those marked ``sqlite`` and
-    those of the API: what it asks of a database is tested below it, and time is short.
+    Marked are those whose SQL, locks or times a database could see differently. The long run does the
+    same with every test that uses a database, but those marked ``sqlite`` and those of the API
+    (MILLWRIGHT_DATABASES=all): it takes half an hour instead of ten minutes.
     """
     marked = metafunc.definition.get_closest_marker("databases") is not None
     of_the_api = "api" in metafunc.definition.path.parent.parts[-1:]

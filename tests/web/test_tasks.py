@@ -18,6 +18,8 @@ from app.engine.models import TaskComment, UserTask
 from tests import factories
 from tests.web.conftest import Factory, SignIn
 
+pytestmark = pytest.mark.databases
+
 
 def photo() -> BytesIO:
     out = BytesIO()

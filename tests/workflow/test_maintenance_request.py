@@ -13,6 +13,8 @@ from app.engine.models import InstanceState, ProcessInstance
 from app.errors import Forbidden
 from tests.support.factory_floor import Floor
 
+pytestmark = pytest.mark.databases
+
 STEP = {"description": "Had a look", "minutes": 10}
 
 

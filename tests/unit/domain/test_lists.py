@@ -25,6 +25,8 @@ from tests.factories import (
     make_user,
 )
 
+pytestmark = pytest.mark.databases
+
 LISTS = {
     "departments": (catalogues.list_departments, catalogues.DEPARTMENT_SORTS),
     "locations": (catalogues.list_locations, catalogues.LOCATION_SORTS),
@@ -76,7 +78,6 @@ def factory(session):
     session.commit()
 
 
-@pytest.mark.databases
 @pytest.mark.parametrize("name", LISTS)
 def test_pages_in_any_order_show_each_row_once(session, factory, name):
     rows_of, sorts = LISTS[name]

@@ -19,6 +19,8 @@ from tests.factories import (
     make_user,
 )
 
+pytestmark = pytest.mark.databases
+
 
 def issue(session, pr, *quantities, by=None):
     lines = dict(zip([line.id for line in pr.lines], quantities, strict=True))

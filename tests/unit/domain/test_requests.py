@@ -17,6 +17,8 @@ from tests.factories import (
     make_user,
 )
 
+pytestmark = pytest.mark.databases
+
 
 @pytest.mark.parametrize(
     ("values", "code", "field"),

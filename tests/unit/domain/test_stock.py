@@ -15,6 +15,8 @@ from app.domain.stock import InventoryTransaction
 from app.errors import BusinessError
 from tests.factories import make_location, make_part, make_parts_request, make_user
 
+pytestmark = pytest.mark.databases
+
 
 def at(session, part, location):
     query = sa.select(PartStock.quantity).where(

@@ -18,12 +18,13 @@ from app.errors import NotFound
 from tests.support.desk import Desk
 from tests.support.diagrams import Drawing
 
+pytestmark = pytest.mark.databases
+
 
 def version(name: str = "ask") -> Drawing:
     return Drawing().start("begin").user(name).end("done").path("begin", name, "done")
 
 
-@pytest.mark.databases
 def test_versions_count_up_and_the_same_files_are_no_new_one(desk: Desk) -> None:
     assert [desk.deploy(version(name)).version for name in ("one", "one", "two", "one")] == [1, 1, 2, 3]
     with desk.sessions() as session:
@@ -70,7 +71,6 @@ def test_what_was_rolled_back_is_not_remembered(desk: Desk) -> None:
         assert "kept" in desk.engine.definition(session, kept.id).diagram.elements
 
 
-@pytest.mark.databases
 def test_two_at_the_same_moment_get_two_versions(desk: Desk, database: sa.Engine) -> None:
     barrier, made, failed = threading.Barrier(2), [], []
 

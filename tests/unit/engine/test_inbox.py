@@ -18,6 +18,8 @@ from app.engine.projection import urgency
 from tests.support.desk import ACTORS, Desk
 from tests.support.diagrams import Drawing
 
+pytestmark = pytest.mark.databases
+
 ANN, BOB, BOSS = (ACTORS[name] for name in ("ann", "bob", "boss"))
 
 
@@ -60,7 +62,6 @@ def pile(desk: Desk, instance: ProcessInstance, clock: ManualClock) -> Pile:
 # -- whose -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.databases
 def test_scopes(pile: Pile) -> None:
     pile.add("anns", assignee_id=1)
     pile.add("bobs", assignee_id=2)
@@ -103,7 +104,6 @@ def test_counts_of_badges(pile: Pile, desk: Desk, clock: ManualClock) -> None:
 # -- finding and sorting ---------------------------------------------------------------------------
 
 
-@pytest.mark.databases
 def test_a_search_takes_every_character_for_itself(pile: Pile) -> None:
     for title in ("100 % oil", "100 litres of oil", "part_7", "part 7", "back\\slash", "Ölwanne", "it's"):
         pile.add(title)
@@ -134,7 +134,6 @@ def test_filters(pile: Pile, clock: ManualClock) -> None:
     assert pile.titles(scope="group", overdue=True) == ["late"]
 
 
-@pytest.mark.databases
 def test_what_hurts_most_if_left_comes_first(pile: Pile, clock: ManualClock) -> None:
     hour = timedelta(hours=1)
     pile.add("low, due in 1 h", priority="LOW", due_at=clock() + hour)

@@ -16,6 +16,8 @@ from app.engine.core import ProcessEngine
 from app.engine.models import Job
 from tests.support.desk import Desk
 
+pytestmark = pytest.mark.databases
+
 
 def queue(desk: Desk, what: str, **options: Any) -> Job:
     with desk.acting() as session:
@@ -36,7 +38,6 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     return errors
 
 
-@pytest.mark.databases
 def test_due_jobs_are_done_by_their_time_and_those_they_cause_after(
     desk: Desk, done: list[Any], clock: ManualClock
 ) -> None:
@@ -175,7 +176,6 @@ def letter(desk: Desk) -> Job:
         return jobs.enqueue(session, "letter", {})
 
 
-@pytest.mark.databases
 def test_others_write_while_a_job_is_done_outside(desk: Desk, outside: list[Any], done: list[Any]) -> None:
     letter(desk)
     # Inside a transaction, this would wait for ever on SQLite.
@@ -185,7 +185,6 @@ def test_others_write_while_a_job_is_done_outside(desk: Desk, outside: list[Any]
     assert [job.state for job in desk.jobs("letter")] == ["done"]
 
 
-@pytest.mark.databases
 def test_a_job_outside_that_fails_is_tried_again_with_growing_delays(
     desk: Desk, outside: list[Any], clock: ManualClock
 ) -> None:

@@ -14,6 +14,8 @@ from app.engine.models import ProcessInstance
 from tests.support.desk import ACTORS, Desk
 from tests.support.diagrams import Drawing
 
+pytestmark = pytest.mark.databases
+
 
 def drawing(**ask: Any) -> Drawing:
     return (
@@ -50,7 +52,6 @@ def keys(desk: Desk, **filters: Any) -> list[str]:
         return [row.instance.business_key for row in queries.list_instances(session, **filters).items]
 
 
-@pytest.mark.databases
 def test_instances_are_filtered(desk: Desk, busy: list[ProcessInstance], clock: ManualClock) -> None:
     hour = timedelta(hours=1)
     start = busy[0].started_at
@@ -103,7 +104,6 @@ def test_incidents_are_filtered(desk: Desk, busy: list[ProcessInstance]) -> None
         assert (found(), found(resolved=True), found(resolved=None)) == ([], ["E-2"], ["E-2"])
 
 
-@pytest.mark.databases
 def test_versions_and_processes_say_how_many_instances_run(desk: Desk, busy: list[ProcessInstance]) -> None:
     desk.deploy(Drawing("other").start("begin").user("ask").path("begin", "ask"))
     with desk.sessions() as session:

@@ -24,6 +24,8 @@ from app.errors import BusinessError
 from tests.conftest import START
 from tests.factories import make_failure_code, make_machine, make_part, make_preventive_task
 
+pytestmark = pytest.mark.databases
+
 FIGURES = (compliance, downtime, consumption, failures, maintenance_types, costs, repairs, dashboard)
 
 

@@ -24,6 +24,8 @@ from app.domain.requests import MaintenanceRequest
 from tests.conftest import START
 from tests.factories import make_department, make_machine
 
+pytestmark = pytest.mark.databases
+
 
 def figures(session, scope, name):
     return next(row.figures for row in reliability(session, scope).machines if row.machine.name == name)

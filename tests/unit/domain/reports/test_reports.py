@@ -20,6 +20,8 @@ from app.errors import BusinessError
 from tests.conftest import START
 from tests.factories import make_location, make_part
 
+pytestmark = pytest.mark.databases
+
 
 def read(session, name, scope):
     """The report, its rows as mappings, and its totals as one."""
