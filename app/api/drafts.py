@@ -78,6 +78,7 @@ def save_draft(key: DraftKey, body: DraftIn) -> DraftOut:
     since, in another window. `baseVersion` says that the changes of that version have been looked at, where
     somebody has deployed it since the draft began.
     """
+    drafts.check_new_key(calls.engine(), calls.session(), key)
     saved = drafts.save(
         calls.session(),
         key,

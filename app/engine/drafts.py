@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
 from lxml import etree
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.engine import deployments
 from app.engine.actors import Actor
+from app.engine.core import KEY, KEY_LENGTH, ProcessEngine
 from app.engine.models import Deployment, ProcessDraft
 from app.engine.scenario_files import FILE as SCENARIOS
 from app.engine.xml import XmlError
@@ -28,12 +30,15 @@ from app.errors import BusinessError, Conflict, NotFound
 MAXIMUM_FILES = 50
 MAXIMUM_FILE_BYTES = 2 * 1024 * 1024
 MAXIMUM_BYTES = 5 * 1024 * 1024
+# Of one person, in all processes together.
+MAXIMUM_DRAFTS = 50
+MAXIMUM_BYTES_OF_ALL = 50 * 1024 * 1024
 
 # A process's key is the id of its process in the diagram, and part of addresses.
-KEY_PATTERN = "^[a-z][a-z0-9_]{1,49}$"
-KEY_RULE = "A process's key has 2 to 50 small letters, digits and “_”, and begins with a letter."
+KEY_RULE = (
+    f"A process's key has 3 to {KEY_LENGTH} lower-case letters, digits and “_”, and begins with a letter."
+)
 FILE_NAME_PATTERN = r"^(\w[\w .()-]{0,119}\.(bpmn|dmn|form)|scenarios\.yaml)$"
-_KEY = re.compile(KEY_PATTERN.replace("$", r"\Z"), re.ASCII)
 _FILE_NAME = re.compile(FILE_NAME_PATTERN.replace("$", r"\Z"))
 _ENCODING = re.compile(r"""^(\s*<\?xml\s[^>]*?encoding\s*=\s*["'])([\w.:-]+)(["'])""")
 
@@ -65,7 +70,7 @@ def open_draft(session: Session, key: str, by: Actor) -> Draft:
     A process that does not exist gives an empty one. Raises :class:`NotFound` for a key that none can have.
     """
     newest = deployments.latest(session, key)
-    if newest is None and not _KEY.match(key):
+    if newest is None and not KEY.fullmatch(key):
         raise NotFound(f"There is no such process, and none can have this key. {KEY_RULE}")
     row = _row(session, key, by)
     if row is None:
@@ -126,11 +131,11 @@ def save(
     :raises Conflict: the draft has been saved in another window since it was read, or deployed or
         thrown away there; the message says when
     :raises NotFound: there is no such version
-    :raises BusinessError: BAD_KEY, KEY_TAKEN, BAD_FILE_NAME, DUPLICATE_FILE, TOO_MANY_FILES, TOO_LARGE,
-        BAD_TEXT
+    :raises BusinessError: BAD_KEY, KEY_TAKEN, TOO_MANY_DRAFTS (field ``key``); BAD_FILE_NAME, DUPLICATE_FILE,
+        TOO_MANY_FILES, TOO_LARGE, BAD_TEXT (field ``files``)
     """
     _check_key(session, key)
-    check_files(files)
+    size = check_files(files)
     row = _row(session, key, by, lock=True)
     if (0 if row is None else row.revision) != revision:
         raise _stale(row)
@@ -138,6 +143,7 @@ def save(
     base_id = newest.id if row is None and newest is not None else (row.base_id if row else None)
     if base_version is not None:
         base_id = deployments.get_version(session, key, base_version).id
+    _check_room(session, key, by, size, is_new=row is None)
     if row is None:
         if newest is None:
             _require_free(session, key, by)
@@ -167,8 +173,19 @@ def as_bytes(files: Mapping[str, str]) -> dict[str, bytes]:
 # -- what is refused ----------------------------------------------------------------------------
 
 
-def check_files(files: Mapping[str, str]) -> None:
-    """Refuse files that no draft may hold. What is in them, :mod:`app.engine.check` looks at.
+def check_new_key(engine: ProcessEngine, session: Session, key: str) -> None:
+    """Refuse to begin a process whose key Millwright would refuse once it is to be deployed.
+
+    :raises BusinessError: BAD_KEY (field ``key``)
+    """
+    problem = engine.key_problem(key)
+    if problem is not None and deployments.latest(session, key) is None:
+        raise BusinessError("BAD_KEY", problem, field="key")
+
+
+def check_files(files: Mapping[str, str]) -> int:
+    """Refuse files that no draft may hold; answers their size in bytes. What is in them,
+    :mod:`app.engine.check` looks at.
 
     :raises BusinessError: BAD_FILE_NAME, DUPLICATE_FILE, TOO_MANY_FILES, TOO_LARGE, BAD_TEXT
     """
@@ -197,12 +214,33 @@ def check_files(files: Mapping[str, str]) -> None:
             raise BusinessError("TOO_LARGE", f"{name} is larger than 2 MB.", field="files")
     if total > MAXIMUM_BYTES:
         raise BusinessError("TOO_LARGE", "The files are larger than 5 MB together.", field="files")
+    return total
 
 
 def _check_key(session: Session, key: str) -> None:
     """A new process has a key like those that ship; one that is deployed has whatever key it has."""
-    if not _KEY.match(key) and deployments.latest(session, key) is None:
+    if not KEY.fullmatch(key) and deployments.latest(session, key) is None:
         raise BusinessError("BAD_KEY", KEY_RULE, field="key")
+
+
+def _check_room(session: Session, key: str, by: Actor, size: int, *, is_new: bool) -> None:
+    """Drafts are work under way, not a store of files."""
+    stored = sa.cast(ProcessDraft.files, sa.LargeBinary)
+    others = select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.func.length(stored)), 0)).where(
+        ProcessDraft.user_id == by.user_id, ProcessDraft.key != key
+    )
+    number, total = session.execute(others).one()
+    if is_new and number >= MAXIMUM_DRAFTS:
+        message = (
+            f"You have {number} drafts: deploy one of them, or throw one away, before you begin another."
+        )
+        raise BusinessError("TOO_MANY_DRAFTS", message, field="key")
+    if total + size > MAXIMUM_BYTES_OF_ALL:
+        message = (
+            f"Your drafts are larger than {MAXIMUM_BYTES_OF_ALL // 1024**2} MB together: deploy some, "
+            "or throw some away."
+        )
+        raise BusinessError("TOO_LARGE", message, field="files")
 
 
 def _require_free(session: Session, key: str, by: Actor) -> None:

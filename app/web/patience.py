@@ -7,12 +7,11 @@ from functools import wraps
 from typing import Any
 
 from flask import Blueprint, Flask, request
-from flask.typing import ResponseReturnValue
 
 from app.extensions import db
 from app.patience import with_patience
 
-View = Callable[..., ResponseReturnValue]
+View = Callable[..., Any]
 
 ATTEMPTS = 4
 
@@ -30,8 +29,8 @@ def _patient(view: View) -> View:
         return view
 
     @wraps(view)
-    def patient(**path: Any) -> ResponseReturnValue:
-        def act() -> ResponseReturnValue:
+    def patient(**path: Any) -> Any:
+        def act() -> Any:
             for _, file in request.files.items(multi=True):
                 file.stream.seek(0)  # an attempt before this one may have read it
             return view(**path)

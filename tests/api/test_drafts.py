@@ -132,6 +132,10 @@ def test_a_new_process_is_drafted_under_a_key_of_its_own(api: Api, owner: Caller
     odd = owner.put("/processes/Tool-Calibration/draft", {"files": {}, "revision": 0})
     assert (odd.status_code, odd.json["code"]) == (422, "BAD_KEY")
     assert owner.get("/processes/Tool-Calibration/draft").status_code == 404
+    # It would be refused when it is deployed, and is refused before anybody has drawn it.
+    reserved = owner.put("/processes/spare_parts/draft", {"files": {}, "revision": 0})
+    assert (reserved.status_code, reserved.json["code"]) == (422, "BAD_KEY")
+    assert "used by Millwright itself" in reserved.json["errors"]["key"][0]
     assert owner.get("/processes/nothing/draft").json["files"] == {}
     codes = {problem["code"] for problem in owner.post(f"{address}/check").json["problems"]}
     assert "no-diagram" in codes

@@ -32,6 +32,7 @@ from app.engine.check.paths import check_paths
 from app.engine.check.problems import Place, Problem, Severity, error, shown
 from app.engine.core import ProcessEngine
 from app.engine.definitions import FILE_ERRORS, compile_files
+from app.errors import Unavailable
 
 __all__ = ["Messages", "Problem", "Severity", "check_alone", "check_files", "check_paths", "messages_of"]
 
@@ -78,7 +79,7 @@ CHECKS: tuple[Callable[[Checked], Iterator[Problem]], ...] = (
 def check_files(
     engine: ProcessEngine, files: Mapping[str, bytes], *, known_messages: Iterable[str] = ()
 ) -> list[Problem]:
-    """What is wrong with the files of one process, by file and line. Never raises.
+    """What is wrong with the files of one process, by file and line. Raises only :class:`Unavailable`.
 
     ``known_messages`` are the names of messages that pages and other processes send or wait for;
     :func:`messages_of` tells those of a process. Files without errors can be deployed.
@@ -87,7 +88,10 @@ def check_files(
 
 
 def check_alone(engine: ProcessEngine, files: Mapping[str, bytes]) -> list[Problem]:
-    """What is wrong with a file without the others of its process, which may exist. Never raises."""
+    """What is wrong with a file without the others of its process, which may exist.
+
+    Raises only :class:`Unavailable`.
+    """
     return _check(Checked(engine, files, alone=True))
 
 
@@ -99,6 +103,8 @@ def _check(checked: Checked) -> list[Problem]:
                 found[problem] = None
                 if len(found) >= MAXIMUM_PROBLEMS:
                     return _sorted([*found, _too_many()])
+        except Unavailable:
+            raise  # it says nothing about the files
         except Exception as fault:
             log.exception("the check %s failed", check.__name__)
             found[_unforeseen(fault)] = None

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from py_mini_racer import JSEvalException, JSOOMException, JSTimeoutException, MiniRacer
 
 from app.engine.feel.errors import FeelError, FeelMemory, FeelTimeout
-from app.errors import MillwrightError
+from app.errors import Unavailable
 
 BUNDLE = Path(__file__).parent / "bundle" / "feel.js"
 DRAIN_SECONDS = 5.0
@@ -26,8 +26,8 @@ DRAIN_SECONDS = 5.0
 Answer = TypeVar("Answer")
 
 
-class FeelNotBuilt(MillwrightError):
-    """The interpreter's bundle is missing; the message says how to make it."""
+class FeelNotBuilt(Unavailable):
+    """The interpreter's bundle is missing; the message tells whoever runs the installation how to make it."""
 
 
 @cache
@@ -36,7 +36,10 @@ def bundle() -> str:
     try:
         return BUNDLE.read_text("utf-8")
     except FileNotFoundError:
-        raise FeelNotBuilt("The expression interpreter is not built yet: run “make assets”.") from None
+        raise FeelNotBuilt(
+            "Expressions cannot be worked out here: their interpreter is missing. Whoever runs this "
+            "installation makes it with “make assets”."
+        ) from None
 
 
 class Sandbox:

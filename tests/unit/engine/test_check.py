@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from app.engine.check import Problem, Severity, check_files
 from app.engine.core import ProcessEngine
+from app.engine.feel import sandbox
+from app.errors import Unavailable
 from tests.support import repair
 
 
@@ -392,3 +395,18 @@ def test_errors_are_told_from_warnings(engine: ProcessEngine) -> None:
     assert problem.severity is Severity.WARNING
     assert not problem.is_error
     assert str(problem).startswith(f"repair.bpmn:{line}: warning: The user task has no name")
+
+
+def test_a_missing_interpreter_says_nothing_about_the_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is for whoever runs the installation, and no problem of the process owner's."""
+    monkeypatch.setattr(sandbox, "BUNDLE", tmp_path / "feel.js")
+    sandbox.bundle.cache_clear()
+    bare = repair.engine()
+    try:
+        with pytest.raises(Unavailable, match="make assets"):
+            check(bare, repair.files())
+    finally:
+        sandbox.bundle.cache_clear()
+        bare.feel.close()

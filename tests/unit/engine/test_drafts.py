@@ -108,7 +108,7 @@ def test_the_key_of_a_new_process_is_free_and_well_formed(desk: Desk, session: S
 
 
 @pytest.mark.parametrize(
-    "key", ["", "a", "Errand", "9lives", "a-b", "a/b", "../a", "ä" * 5, "a" * 51, "ab\n"]
+    "key", ["", "a", "ab", "Errand", "9lives", "a-b", "a/b", "../a", "ä" * 5, "a" * 61, "abc\n"]
 )
 def test_a_key_that_cannot_be_one_is_refused(session: Session, key: str) -> None:
     with pytest.raises(NotFound, match="none can have this key"):
@@ -186,3 +186,32 @@ def test_what_is_opened_and_not_changed_is_no_new_version(desk: Desk, session: S
     deployed = deployments.deploy(desk.engine, session, version().files(), by=OLGA)
     files = drafts.as_bytes(drafts.open_draft(session, "errand", OLGA).files)
     assert digest(files) == deployed.digest
+
+
+# -- limits ----------------------------------------------------------------------------------------
+
+
+def test_a_person_has_so_many_drafts(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "MAXIMUM_DRAFTS", 2)
+    for key in ("first_one", "second_one"):
+        drafts.save(session, key, {}, by=OLGA, revision=0)
+    with pytest.raises(BusinessError, match="throw one away") as refusal:
+        drafts.save(session, "third_one", {}, by=OLGA, revision=0)
+    assert (refusal.value.code, refusal.value.field) == ("TOO_MANY_DRAFTS", "key")
+    # Those that there are can still be saved; others have their own; and one gone makes room.
+    drafts.save(session, "second_one", {"a.form": "{}"}, by=OLGA, revision=1)
+    drafts.save(session, "third_one", {}, by=PETER, revision=0)
+    drafts.discard(session, "first_one", OLGA)
+    drafts.save(session, "fourth_one", {}, by=OLGA, revision=0)
+
+
+def test_a_persons_drafts_have_room_for_so_much(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "MAXIMUM_BYTES_OF_ALL", 30_000)
+    large = {"a.form": "ä" * 7_000}  # bytes are counted, not letters
+    drafts.save(session, "first_one", large, by=OLGA, revision=0)
+    drafts.save(session, "first_one", large, by=OLGA, revision=1)  # itself it replaces
+    with pytest.raises(BusinessError, match="or throw some away") as refusal:
+        drafts.save(session, "second_one", {"a.form": "b" * 17_000}, by=OLGA, revision=0)
+    assert (refusal.value.code, refusal.value.field) == ("TOO_LARGE", "files")
+    drafts.save(session, "second_one", {"a.form": "b" * 15_000}, by=OLGA, revision=0)
+    drafts.save(session, "third_one", large, by=PETER, revision=0)
