@@ -44,7 +44,7 @@ def given(values: Mapping[str, Any]) -> list[str]:
         name = part.get("name") or part.get("number")
         found.append(f"{part.get('stock', 0)} × {name}{group} at {part.get('price', 0)}")
     if request := _mapping(values.get("request")):
-        found.append("The request: " + ", ".join(str(value) for value in request.values()))
+        found.append("The request: " + ", ".join(f"{name} {value}" for name, value in request.items()))
     return found
 
 
@@ -139,3 +139,8 @@ def happened(standing: Standing) -> list[Happening]:
 def in_words(distance: timedelta) -> str:
     """How far away something is."""
     return "now" if distance <= timedelta() else f"in {span(distance)}"
+
+
+def due(left: timedelta) -> str:
+    """When something is due that this much time is left for."""
+    return f"overdue by {span(left)}" if left < timedelta() else f"due {in_words(left)}"

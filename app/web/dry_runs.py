@@ -274,6 +274,7 @@ class _Page:
             told=words.given(story.given),
             happened=words.happened(standing) if standing else [],
             words=words,
+            focus=_focus(standing) if standing else "",
             next_timer=_next_timer(standing) if standing else None,
             typed_name=request.form.get("_name", "") if self.name_problem else "",
         )
@@ -302,6 +303,12 @@ def _refused(form: TaskForm, error: MillwrightError) -> tuple[TaskForm, str]:
         form.add_error(error.field, error.message)
         return form, ""
     return form, failure(error) if not isinstance(error, BusinessError) else error.message
+
+
+def _focus(standing: Standing) -> str:
+    """The element that the drawing shows first: what somebody has to do, else where it stands."""
+    own = [task.element for task in standing.tasks if task.is_own]
+    return next(iter((*own, *standing.own.here)), "")
 
 
 def _next_timer(standing: Standing) -> str | None:

@@ -140,6 +140,7 @@ class World:
         machine = Machine(
             name=str(given.get("name", "Press 1")),
             qr_code="SCENARIO-1",
+            location="Hall 1",
             department_id=department.id,
             criticality=criticality,
         )
