@@ -50,6 +50,10 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
         "MILLWRIGHT_TIME_ZONE": _time_zone(env.get("MILLWRIGHT_TIME_ZONE", "")),
         "MILLWRIGHT_DEMO": _flag(env, "MILLWRIGHT_DEMO"),
         "MILLWRIGHT_PROXIES": _count(env, "MILLWRIGHT_PROXIES"),
+        # None: as many as the server's threads can spare, which is known to app.server alone.
+        "MILLWRIGHT_LIVE_STREAMS": _count(env, "MILLWRIGHT_LIVE_STREAMS")
+        if env.get("MILLWRIGHT_LIVE_STREAMS")
+        else None,
         "MILLWRIGHT_SESSION_HOURS": _count(env, "MILLWRIGHT_SESSION_HOURS", 12),
         "MILLWRIGHT_RATE_ANONYMOUS": _rate(env, "MILLWRIGHT_RATE_ANONYMOUS", "100 per 15 minutes"),
         "MILLWRIGHT_RATE_SIGNED_IN": _rate(env, "MILLWRIGHT_RATE_SIGNED_IN", "9000 per 15 minutes"),

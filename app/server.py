@@ -11,6 +11,7 @@ from gunicorn.app.base import BaseApplication
 
 from app import create_app
 from app.ops import logs
+from app.web import live
 
 
 class Server(BaseApplication):
@@ -46,10 +47,19 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app()
+        app = create_app()
+        app.extensions["millwright.live"].allow(live.room(self._settings["threads"], _asked(app)))
+        return app
+
+
+def _asked(app: Flask) -> int | None:
+    """How many held streams the settings ask for in each process; None where they say nothing."""
+    found: int | None = app.config["MILLWRIGHT_LIVE_STREAMS"]
+    return found
 
 
 def _start_jobs(worker: Any) -> None:
+    worker.wsgi.extensions["millwright.live"].is_ending = lambda: not worker.alive
     worker.wsgi.extensions["millwright.jobs"].start_embedded()
 
 

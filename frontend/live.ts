@@ -1,10 +1,13 @@
-// Keeps a list fresh: asks cheaply whether it has changed, and only then fetches the page again.
+// Keeps a list fresh: hears, or asks cheaply, whether it has changed, and only then fetches the page again.
 
 const EVERY = 15_000; // milliseconds
+const AT_LEAST = 5_000; // milliseconds between two refreshes: a busy site leaves time to read
 
 interface State {
   revision: string;
-  counts: Record<string, number>;
+  counts?: Record<string, number>;
+  /** When what the list tells was last looked for. */
+  at?: string | null;
 }
 
 function showCounts(counts: Record<string, number>): void {
@@ -17,6 +20,14 @@ function showCounts(counts: Record<string, number>): void {
   }
 }
 
+/** A list that was looked for again and has not changed is not old. */
+function showTime(at: string): void {
+  for (const place of document.querySelectorAll<HTMLTimeElement>("[data-live-at]")) {
+    place.dateTime = at;
+    place.textContent = new Date(at).toLocaleTimeString("en-GB", { timeZone: place.dataset["liveAt"] });
+  }
+}
+
 function announce(message: string): void {
   const region = document.createElement("p");
   region.className = "visually-hidden";
@@ -25,10 +36,11 @@ function announce(message: string): void {
   setTimeout(() => region.remove(), 5_000);
 }
 
-/** Somebody who is just using a control of the list is not disturbed. */
+/** Somebody who is just using a control of the list, or has selected rows, is not disturbed. */
 function isInUse(list: HTMLElement): boolean {
   const active = document.activeElement;
-  return list.contains(active) && active?.matches("button, input, select, textarea") === true;
+  const usesControl = list.contains(active) && active?.matches("button, input, select, textarea") === true;
+  return usesControl || list.querySelector("input:checked") !== null;
 }
 
 async function refresh(list: HTMLElement): Promise<void> {
@@ -43,10 +55,18 @@ async function refresh(list: HTMLElement): Promise<void> {
   list.replaceChildren(...fresh.childNodes);
   list.dataset["revision"] = fresh.dataset["revision"] ?? "";
   if (focused && known.has(focused)) document.getElementById(focused)?.querySelector<HTMLElement>("a")?.focus();
+  const summary = fresh.dataset["summary"];
+  if (summary !== undefined) {
+    // What changes all the time is told only where its summary does.
+    if (summary !== list.dataset["summary"]) announce(`The list has changed: ${summary}.`);
+    list.dataset["summary"] = summary;
+    return;
+  }
   announce(added ? `${added} new ${added === 1 ? "task" : "tasks"} in the list.` : "The list has changed.");
 }
 
-function follow(list: HTMLElement, address: string): void {
+/** Asks every few seconds, whenever somebody can see the answer. */
+function poll(list: HTMLElement, address: string): void {
   let etag = "";
   let busy = false;
 
@@ -57,7 +77,8 @@ function follow(list: HTMLElement, address: string): void {
       const response = await fetch(address, { headers: etag ? { "If-None-Match": etag } : {} });
       if (response.status !== 200 || response.redirected) return;
       const state = (await response.json()) as State;
-      showCounts(state.counts);
+      if (state.counts) showCounts(state.counts);
+      if (state.at) showTime(state.at);
       if (state.revision !== list.dataset["revision"]) {
         if (isInUse(list)) return;
         await refresh(list);
@@ -74,6 +95,68 @@ function follow(list: HTMLElement, address: string): void {
   document.addEventListener("visibilitychange", () => void look());
 }
 
+/** Hears of changes by server-sent events. Where there are none to be had, `otherwise` is done. */
+function listen(list: HTMLElement, address: string, otherwise: () => void): void {
+  let source: EventSource | undefined;
+  let heard: State | undefined;
+  let busy = false;
+  let notBefore = 0;
+
+  async function act(): Promise<void> {
+    if (busy || !heard || heard.revision === list.dataset["revision"]) return;
+    if (isInUse(list) || Date.now() < notBefore) return;
+    busy = true;
+    try {
+      await refresh(list);
+      notBefore = Date.now() + AT_LEAST;
+    } catch {
+      // No connection: the next event, or the next second, tries again.
+    } finally {
+      busy = false;
+    }
+  }
+
+  function open(): void {
+    // A page that nobody sees takes no stream from those who look.
+    if (source || document.hidden) return;
+    source = new EventSource(address);
+    source.addEventListener("message", (event: MessageEvent<string>) => {
+      heard = JSON.parse(event.data) as State;
+      if (heard.at) showTime(heard.at);
+      void act();
+    });
+    source.addEventListener("error", () => {
+      if (source?.readyState !== EventSource.CLOSED) return; // it comes again by itself
+      stop();
+      otherwise();
+    });
+  }
+
+  function close(): void {
+    source?.close();
+    source = undefined;
+  }
+
+  function changed(): void {
+    if (document.hidden) close();
+    else open();
+  }
+
+  // What was heard while somebody was busy with the list is made up for.
+  const late = setInterval(() => void act(), 1_000);
+  document.addEventListener("visibilitychange", changed);
+
+  function stop(): void {
+    close();
+    clearInterval(late);
+    document.removeEventListener("visibilitychange", changed);
+  }
+
+  open();
+}
+
 for (const list of document.querySelectorAll<HTMLElement>("[data-live]")) {
-  follow(list, list.dataset["live"] ?? "");
+  const { live = "", stream } = list.dataset;
+  if (stream && "EventSource" in window) listen(list, stream, () => poll(list, live));
+  else poll(list, live);
 }

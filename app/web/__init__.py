@@ -17,6 +17,7 @@ from app.web import (
     labels,
     machines,
     migrations,
+    monitor,
     navigation,
     notifications,
     parts,
@@ -53,6 +54,7 @@ PAGES = (
     dry_runs.pages,
     versions.pages,
     migrations.pages,
+    monitor.pages,
     navigation.pages,
 )
 
@@ -65,6 +67,7 @@ def init_web(app: Flask) -> None:
     labels.init_labels(app)
     navigation.init_navigation(app)
     versions.init_versions(app)
+    monitor.init_live(app)
     errors.init_errors(app)
     for pages in PAGES:
         app.register_blueprint(pages)

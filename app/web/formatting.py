@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -39,6 +40,17 @@ def minute(value: datetime) -> str:
     return f"{day(local.date())}, {dates.format_time(local.time(), 'short', locale=locale())}"
 
 
+def second(value: datetime) -> str:
+    """The time of day to the second, for what is looked at while it happens."""
+    local = value.astimezone(people.site().zone)
+    return str(dates.format_time(local.time(), "medium", locale=locale()))
+
+
+def zone_name(value: datetime) -> str:
+    """The zone in which a time is shown, for scripts that show later ones."""
+    return people.site().time_zone
+
+
 def day(value: date) -> str:
     """A date."""
     return str(dates.format_date(value, "medium", locale=locale()))
@@ -55,6 +67,23 @@ def minutes(value: int) -> str:
     if not hours:
         return f"{rest} min"
     return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def lasting(seconds: float) -> str:
+    """A duration as figures have it, to two digits where it is short: “40 s”, “5.3 h”, “12 days”."""
+    for unit, length, limit in (("s", 1, 60), ("min", 60, 60), ("h", 3600, 48), ("days", 86400, math.inf)):
+        value = seconds / length
+        digits = 1 if value < 9.95 and unit in ("h", "days") else 0
+        if round(value, digits) < limit:
+            break
+    if unit == "s" and round(value) < 1:
+        return "under 1\xa0s"
+    return f"{numbers.format_decimal(round(value, digits), locale=locale())}\xa0{unit}"
+
+
+def percent(value: float) -> str:
+    """A share of 0 to 1 as people say it: “43 %”."""
+    return f"{round(value * 100)}\xa0%"
 
 
 def money(amount: Decimal) -> str:
@@ -90,5 +119,8 @@ def from_now(value: datetime) -> timedelta:
 
 def init_formatting(app: Flask) -> None:
     """Give templates these functions as filters."""
-    for function in (ago, minute, day, span, minutes, money, number, initials, due_state, from_now, device):
+    for function in (
+        ago, minute, second, zone_name, day, span, minutes, lasting, percent, money, number, initials,
+        due_state, from_now, device,
+    ):  # fmt: skip
         app.add_template_filter(function)

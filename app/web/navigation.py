@@ -67,6 +67,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Processes",
         (
             Entry(
+                "monitor.overview",
+                "Monitor",
+                "pulse",
+                needs="instances:list",
+                also=("monitored", "process_figures", "batches", "alerts"),
+            ),
+            Entry(
                 "studio.listing",
                 "Studio",
                 "flow",

@@ -14,7 +14,7 @@ from app.engine.monitor.models import Obstacle
 from app.engine.monitor.obstacles import Reason
 
 if TYPE_CHECKING:
-    from app.engine.monitor.stuck import Stuck
+    from app.engine.monitor.stuck import Group, Stuck
 
 SHORT: Mapping[Reason, str] = {
     Reason.INCIDENT: "Step failed",
@@ -75,6 +75,49 @@ def explain(stuck: Stuck, bindings: Bindings, departments: Mapping[int, str] | N
                 f"{step} has waited longer than nine in ten did ({span(usual)}), "
                 f"by {span(clock.now() - obstacle.since)}; {_holder(task, bindings)}.",
                 "Ask what keeps them, or give it to somebody else.",
+            )
+
+
+def explain_group(group: Group, bindings: Bindings, departments: Mapping[int, str] | None = None) -> Words:
+    """What keeps all instances of a group from going on; of one alone, what :func:`explain` says."""
+    single = explain(group.sample, bindings, departments)
+    if group.instances == 1:
+        return single
+    step, number = f"“{group.element_name or group.element_id}”", group.instances
+    longest = span(clock.now() - group.since)
+    match group.reason:
+        case Reason.INCIDENT:
+            message = _sentence((group.sample.obstacle.detail or {}).get("message"))
+            return Words(
+                f"The step {step} failed in {number} instances, the first {ago(group.since)}: {message}",
+                single.advice,
+            )
+        case Reason.TIMER_MISSED:
+            return Words(
+                f"Timers of {number} instances should have gone off, the first {ago(group.since)}.",
+                single.advice,
+            )
+        case Reason.NOBODY_ELIGIBLE:
+            return Words(
+                f"{step} waits in {number} instances, and nobody who is there today can do it.",
+                "See who is missing: give the role to somebody, name a substitute, or give the tasks away.",
+            )
+        case Reason.MESSAGE_LATE:
+            return Words(
+                f"{number} instances wait at {step} for a message that has not come; the first was expected"
+                f" {ago(group.since)}.",
+                "Ask whoever sends it, or move the tokens.",
+            )
+        case Reason.OVERDUE:
+            return Words(
+                f"{step} is overdue in {number} instances, the longest by {longest}.",
+                "Remind those who have them, or give them to others.",
+            )
+        case Reason.SLOW:
+            return Words(
+                f"{step} has waited longer than nine in ten did in {number} instances,"
+                f" the longest by {longest}.",
+                "Ask what keeps them, or give them to others.",
             )
 
 
