@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -64,12 +64,9 @@ def me() -> SignedIn:
 
 
 def site() -> settings.Site:
-    """The site's settings, read once a request; until somebody sets its time zone, the environment's."""
+    """The site's settings, read once a request."""
     if "site" not in g:
-        found = settings.site(db.session())
-        if found.time_zone == settings.Site.time_zone and current_app.config["MILLWRIGHT_TIME_ZONE"]:
-            found = replace(found, time_zone=current_app.config["MILLWRIGHT_TIME_ZONE"])
-        g.site = found
+        g.site = settings.site(db.session())
     return cast(settings.Site, g.site)
 
 

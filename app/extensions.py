@@ -14,6 +14,7 @@ from flask_talisman import Talisman
 from flask_wtf import CSRFProtect
 
 from app import database
+from app.domain import settings
 
 # The product's models are on app.database.Base; Flask-SQLAlchemy gives them engines and sessions.
 db = SQLAlchemy(metadata=database.metadata, session_options={"expire_on_commit": False})
@@ -36,6 +37,7 @@ def init_database(app: Flask) -> None:
     with app.app_context():
         for engine in db.engines.values():
             database.configure(engine)
+            settings.use_time_zone(engine, app.config.get("MILLWRIGHT_TIME_ZONE", ""))
 
 
 def _make_folder(path: str) -> None:

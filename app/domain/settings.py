@@ -43,9 +43,18 @@ class Site:
         return ZoneInfo(self.time_zone)
 
 
+_TIME_ZONE = "millwright_time_zone"
+
+
+def use_time_zone(database: sa.Engine, name: str) -> None:
+    """What the clock on the wall of a site shows until somebody sets its time zone; nothing for UTC."""
+    if name:
+        database.update_execution_options(**{_TIME_ZONE: name})
+
+
 def site(session: Session) -> Site:
     """The site's settings, with defaults for those that nobody has changed."""
-    known = asdict(Site())
+    known = asdict(Site(time_zone=session.get_bind().get_execution_options().get(_TIME_ZONE, "UTC")))
     stored = session.execute(sa.select(Setting.key, Setting.value).where(Setting.key.in_(known)))
     return Site(**{**known, **{row.key: row.value for row in stored}})
 

@@ -13,9 +13,11 @@ import pytest
 
 from app.clock import ManualClock
 from app.database import unit_of_work
+from app.domain import settings
 from app.domain.people import Role
 from app.domain.reports.catalogue import ReportName
 from app.exports import pdf
+from app.extensions import db
 from tests import factories
 from tests.api.conftest import Api
 from tests.support.plant import Plant, make_plant
@@ -104,7 +106,8 @@ def test_a_file_is_saved_under_its_name_and_never_shown_inline(api: Api, plant: 
 
 
 def test_until_somebody_sets_a_time_zone_it_is_that_of_the_environment(api: Api, plant: Plant) -> None:
-    api.application.config["MILLWRIGHT_TIME_ZONE"] = "Asia/Tokyo"
+    with api.application.app_context():
+        settings.use_time_zone(db.engine, "Asia/Tokyo")
     found = api.manager.get(f"/reports/downtime?{DAY}").json
     assert (found["timeZone"], found["subtitle"]) == ("Asia/Tokyo", ["2026-03-02 17:00 to 2026-03-03 05:00"])
     days = api.manager.get(f"/analytics/downtime?{DAY}&groupBy=day").json["steps"]

@@ -32,6 +32,15 @@ def test_it_starts_today_which_is_a_date_of_the_site(session, clock):
     assert task.starts_on == task.next_due_on == date(2026, 3, 3)
 
 
+def test_until_somebody_sets_its_time_zone_the_site_has_that_of_the_installation(session, clock):
+    settings.use_time_zone(session.get_bind(), "Pacific/Auckland")
+    clock.advance(hours=4)
+    assert make_preventive_task(session, rrule="FREQ=DAILY").starts_on == date(2026, 3, 3)
+    # UTC is a time zone like any other: who chooses it has chosen it.
+    assert settings.change_site(session, None, time_zone="UTC").time_zone == "UTC"
+    assert make_preventive_task(session, rrule="FREQ=DAILY").starts_on == date(2026, 3, 2)
+
+
 def test_a_meter_task_is_due_when_the_meter_says_so(session, clock):
     machine = make_machine(session)
     meters.record(session, machine, 1200, None)
