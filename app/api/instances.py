@@ -26,6 +26,7 @@ from app.domain.queries.paging import Page
 from app.engine import history, instances, interventions, messages, moving, operations, queries
 from app.engine.models import HistoryEntry, HistoryKind, InstanceState, Job, ProcessInstance
 from app.engine.monitor import survey
+from app.engine.monitor.obstacles import Reason as Stuck
 from app.engine.moving import Moved
 from app.engine.queries import Listed
 
@@ -45,6 +46,9 @@ class InstanceFilters(Paging):
     state: list[InstanceState] = left_out()
     element: Annotated[
         ElementId, Field(description="An element where somebody has to do a task, or a step has failed.")
+    ] = left_out()
+    reason: Annotated[
+        list[Stuck], Field(description="Why they are stuck, as the monitor found half a minute ago.")
     ] = left_out()
     business_key: Text = left_out()
     subject_type: Text = left_out()
@@ -108,7 +112,8 @@ def list_instances(query: InstanceFilters) -> Page[InstanceOut]:
     """List process instances with their open user tasks and incidents."""
     filters = query.for_list()
     states = filters.pop("state", None)
-    found = queries.list_instances(calls.session(), states=states, **filters)
+    reasons = filters.pop("reason", None)
+    found = queries.list_instances(calls.session(), states=states, reasons=reasons, **filters)
     return Page([instance_out(row) for row in found.items], found.total, found.page, found.page_size)
 
 

@@ -227,14 +227,14 @@ def _streams() -> Streams:
 
 def _departments(session: Session) -> dict[int, str]:
     rows = session.execute(sa.select(Department.id, Department.name).order_by(Department.name))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _machine_names(session: Session, rows: list[Row]) -> dict[int, str]:
     ids = {row.place.machine_id for row in rows if row.place and row.place.machine_id}
     if not ids:
         return {}
-    return dict(session.execute(sa.select(Machine.id, Machine.name).where(Machine.id.in_(ids))).tuples().all())
+    return dict(session.execute(sa.select(Machine.id, Machine.name).where(Machine.id.in_(ids))).all())
 
 
 def _choices(

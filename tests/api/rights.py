@@ -190,6 +190,9 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/incidents/{incidentId}"): "AMO",
     ("POST", "/incidents/{incidentId}/retry"): "AM",
     ("POST", "/incidents/{incidentId}/resolve"): "AM",
+    # monitor
+    ("GET", "/monitor/overview"): "AMO",
+    ("GET", "/monitor/obstacles"): "AMO",
     # messages and decisions
     ("POST", "/messages"): "U",
     ("POST", "/decisions/{key}/evaluate"): "AMO",

@@ -74,7 +74,7 @@ def revision(session: Session) -> str:
         .where(ProcessInstance.state.in_(OPEN_STATES))
         .group_by(ProcessInstance.state)
     )
-    counted = dict(session.execute(states).tuples().all())
+    counted = dict(session.execute(states).all())
     last = session.scalar(sa.select(sa.func.max(ProcessInstance.id)))
     parts = [number, newest, found_at and found_at.timestamp(), last]
     parts += [counted.get(state, 0) for state in InstanceState]
