@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -20,6 +21,8 @@ SUFFIXES = (".bpmn", ".dmn", ".form")
 # Scenarios and notes travel with a process, and are none of the engine's business.
 COMPANIONS = (".json", ".md", ".txt", ".yaml", ".yml")
 NAME_LENGTH = 200
+# Windows takes these for devices, whatever stands behind the dot.
+DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 MAXIMUM_ELEMENTS = 2_000
 # Reading the attributes of one element takes time that grows with the square of their number.
 MAXIMUM_ATTRIBUTES = 200
@@ -60,6 +63,7 @@ def _names(checked: Checked) -> Iterator[Problem]:
             or ".." in path.parts
             or "\\" in name
             or not path.stem
+            or DEVICES.fullmatch(path.name.partition(".")[0])
         ):
             hint = "Use letters, digits, “-” and “_”, and no folders above."
             yield error(Place(name), "bad-file-name", "The file cannot have this name.", hint)
@@ -71,7 +75,7 @@ def _names(checked: Checked) -> Iterator[Problem]:
                 message = "The file is not used: a process is made of .bpmn, .dmn and .form files."
                 yield warning(Place(name), "unused-file", message, "Leave it out.")
             continue
-        key = (path.stem, path.suffix)
+        key = (path.stem.casefold(), path.suffix)
         if key in stems:
             message = f"There is another {path.suffix} file named {path.stem}: {stems[key]}."
             yield error(Place(name), "duplicate-file", message, "Rename one of them.")

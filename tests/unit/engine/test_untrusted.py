@@ -33,6 +33,9 @@ RECURSE = "{f: function(n) f(n + 1), r: f(1)}.r"
 BACKTRACK = 'matches("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", "^(a+)+$")'
 PROTO = '{"__proto__": {"polluted": true}}'
 HTML = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+POP = "alert(1)"
+YAML_LAUGHS = b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+YAML_OBJECT = b"!!python/object/apply:os.system ['touch /tmp/millwright-was-here']"
 CONDITION = '=outcome = "back"'
 SCRIPT = "=if tries = null then 1 else tries + 1"
 TIMER = '="R/" + rule.within'
@@ -135,6 +138,52 @@ def nested(depth: int) -> Files:
 def components(depth: int) -> bytes:
     text = '{"type":"group","id":"g","components":['
     return ('{"type":"default","components":[' + text * depth + "]}" * depth + "]}").encode()
+
+
+def documented(text: str) -> Files:
+    return documented_by_elements(escaped(text))
+
+
+def documented_by_elements(text: str) -> Files:
+    within = "<bpmn:extensionElements>"
+    return swap(within, f"<bpmn:documentation>{text}</bpmn:documentation>{within}")
+
+
+def in_table(old: str, new: str) -> Files:
+    text = repair.dmn().decode()
+    assert old in text
+    return {**repair.files(), "policy.dmn": text.replace(old, new).encode()}
+
+
+def annotated(text: str) -> Files:
+    return in_table("</rule>", f"<annotationEntry><text>{escaped(text)}</text></annotationEntry></rule>")
+
+
+def rows(count: int) -> Files:
+    return {**repair.files(), "policy.dmn": repair.dmn([["", '"PT4H"', "1"]] * count)}
+
+
+def wide(count: int) -> Files:
+    table = repair.dmn([["", *['"x"'] * count]], outputs=[f"o{n}" for n in range(count)])
+    return {**repair.files(), "policy.dmn": table}
+
+
+def fields(count: int) -> Files:
+    return {**repair.files(), "fix.form": repair.form(*(repair.field(f"f{n}") for n in range(count)))}
+
+
+def shown(kind: str, **settings: object) -> Files:
+    """A form with something that people only look at."""
+    component = {"type": kind, "id": "shown", **settings}
+    return {**repair.files(), "fix.form": repair.form(repair.field("cause"), component)}
+
+
+def options(values: list[dict[str, str]]) -> Files:
+    return {**repair.files(), "fix.form": repair.form(repair.field("cause", "select", values=values))}
+
+
+def columns(label: str) -> Files:
+    return shown("table", label=label, dataSource="=[]", columns=[{"label": label, "key": "x"}])
 
 
 LAUGHS = (
@@ -398,7 +447,106 @@ ATTACKS: list[tuple[str, Callable[[], Files], str | None]] = [
     ("script in an outcome", lambda: swap('label="Done"', f'label="{escaped(HTML)}"'), None),
     ("control characters in a name", lambda: form(label="\x1b[31mred\x07‮gnp"), None),
     ("javascript link", lambda: form(description="[x](javascript:alert(1))"), None),
+    ("script in the process's name", lambda: swap('name="Repair"', f'name="{escaped(HTML)}"'), None),
+    ("script in a flow's name", lambda: swap('name="Yes"', f'name="{escaped(HTML)}"'), None),
+    ("script in a lane's name", lambda: swap('name="Technician"', f'name="{escaped(HTML)}"'), None),
+    ("script in a documentation", lambda: documented(HTML), None),
+    ("markup as elements in a documentation", lambda: documented_by_elements(HTML), "not-parsable"),
+    ("drawing in a documentation", lambda: documented(f'<svg onload="{POP}"/>'), None),
+    ("script in a message", lambda: swap('name="go on"', f'name="{escaped(HTML)}"'), None),
+    ("script in a decision's name", lambda: in_table('name="Policy"', f'name="{escaped(HTML)}"'), None),
+    (
+        "script in a column's label",
+        lambda: in_table('label="request.priority"', f'label="{escaped(HTML)}"'),
+        None,
+    ),
+    ("script in an annotation", lambda: annotated(HTML), None),
+    ("script in a result", lambda: cell(output=json.dumps(HTML)), None),
+    ("script in a field's description", lambda: form(description=HTML), None),
+    ("script in an option", lambda: options([{"label": HTML, "value": HTML}]), None),
+    ("script in a heading of a table", lambda: columns(HTML), None),
+    ("script in a text", lambda: shown("text", text=HTML), None),
+    ("script in a page", lambda: shown("html", content=HTML), "bad-form"),
+    ("frame in a page", lambda: shown("html", content='<iframe src="//evil.example"></iframe>'), "bad-form"),
+    ("style in a page", lambda: shown("html", content="<style>body{display:none}</style>"), "bad-form"),
+    ("drawing in a page", lambda: shown("html", content=f'<svg><a onclick="{POP}">x</a></svg>'), "bad-form"),
+    ("handler in a page", lambda: shown("html", content=f'<b onclick="{POP}">x</b>'), "bad-form"),
+    ("style of an element in a page", lambda: shown("html", content='<b style="position:fixed">x</b>'), None),
+    (
+        "form in a page",
+        lambda: shown("html", content='<form action="//evil.example"><input></form>'),
+        "bad-form",
+    ),
+    ("data link", lambda: shown("text", text="[x](data:text/html;base64,PHNjcmlwdD4=)"), None),
+    ("javascript link in capitals", lambda: shown("text", text="[x](JaVaScRiPt:alert(1))"), None),
+    ("javascript link with a tab", lambda: shown("text", text="[x](java\tscript:alert(1))"), None),
+    (
+        "link out of its quotation marks",
+        lambda: shown("text", text='[x](https://a.example/"onclick="alert(1))'),
+        None,
+    ),
+    ("picture from afar", lambda: shown("image", source="https://evil.example/x.png"), None),
+    ("picture by a script", lambda: shown("image", source="javascript:alert(1)"), None),
+    (
+        "picture that is a drawing",
+        lambda: shown("image", source="data:image/svg+xml,<svg onload='alert(1)'/>"),
+        None,
+    ),
+    ("frame as a component", lambda: shown("iframe", url="https://evil.example"), "bad-form"),
+    ("document from afar", lambda: shown("documentPreview", dataSource="=x"), "bad-form"),
+    ("button with an action", lambda: shown("button", label="x", action="https://evil.example"), None),
+    ("css of a component", lambda: form(style="background:url(//evil.example)"), None),
+    ("css in a layout", lambda: form(layout={"columns": "1}body{display:none}"}), None),
+    # what forms of other products run
+    ("code for a value", lambda: form(calculateValue="value = fetch('//evil.example')"), None),
+    ("code for a check", lambda: form(validate={"custom": "valid = eval('1')"}), None),
+    ("condition of form.io", lambda: form(conditional={"show": True, "when": "a", "eq": "b"}), None),
+    ("code for a condition", lambda: form(customConditional="show = eval('1')"), None),
+    ("expression component", lambda: form(type="expression", expression=f"={TOUCH}"), "python"),
+    ("script component", lambda: shown("script", script="alert(1)"), "bad-form"),
+    # every limit, and one more
+    ("a form too large", lambda: shown("text", text="x" * 600_000), "bad-form"),
+    ("a component too many", lambda: fields(501), "bad-form"),
+    (
+        "an option too many",
+        lambda: options([{"label": str(n), "value": str(n)} for n in range(2001)]),
+        "bad-form",
+    ),
+    ("a rule too many", lambda: rows(2001), "not-dmn"),
+    ("a column too many", lambda: wide(51), "not-dmn"),
+    ("an element too many", lambda: many(2001, lambda n: f'<bpmn:task id="n{n}"/>'), "too-large"),
+    ("a file too many", lambda: repair.files() | {f"f{n}.form": b"{}" for n in range(97)}, "too-large"),
+    (
+        "an attribute too many",
+        lambda: swap('name="Fix it"', " ".join(f'a{n}="x"' for n in range(201))),
+        "not-parsable",
+    ),
+    (
+        "a level too many",
+        lambda: swap("</bpmn:process>", "<a>" * 60 + "</a>" * 60 + "</bpmn:process>"),
+        "not-parsable",
+    ),
+    ("a table too large", lambda: file("policy.dmn", repair.dmn() + b" " * 2_100_000), "not-dmn"),
+    ("a pattern too long", lambda: form(validate={"pattern": "a" * 501}), "bad-form"),
+    ("a long documentation", lambda: documented("x" * 500_000), None),
+    ("a huge attribute", lambda: swap('name="Late"', f'name="{"x" * 1_500_000}"'), None),
+    ("scenarios too large", lambda: file("scenarios.yaml", b"#" * 600_000), "bad-scenarios"),
+    ("scenarios with references", lambda: file("scenarios.yaml", YAML_LAUGHS), "bad-scenarios"),
+    ("scenarios that make objects", lambda: file("scenarios.yaml", YAML_OBJECT), "bad-scenarios"),
     # file names
+    (
+        "letters that run backwards in a name",
+        lambda: file("x\u202emrof.form", repair.form()),
+        "bad-file-name",
+    ),
+    ("letters that are not seen in a name", lambda: file("fi\u200bx.form", repair.form()), "bad-file-name"),
+    ("escape sequence in a name", lambda: file("\x1b]0;x\x07.form", repair.form()), "bad-file-name"),
+    ("device as a name", lambda: file("CON.form", repair.form()), "bad-file-name"),
+    ("device as a name in small letters", lambda: file("lpt1.x.dmn", repair.dmn()), "bad-file-name"),
+    ("the same name in capitals", lambda: file("FIX.form", repair.form()), "duplicate-file"),
+    ("the same name in a folder", lambda: file("forms/fix.form", repair.form()), "duplicate-file"),
+    ("markup as a name", lambda: file("<img src=x onerror=alert(1)>.form", repair.form()), None),
+    ("name of the parent only", lambda: file("...form", repair.form()), None),
     ("name above", lambda: file("../../etc/cron.d/x.form", repair.form()), "bad-file-name"),
     ("absolute name", lambda: file("/etc/x.form", repair.form()), "bad-file-name"),
     ("windows name", lambda: file("..\\x.form", repair.form()), "bad-file-name"),
@@ -427,7 +575,7 @@ def test_an_attack_ends_soon_and_clearly(
 
 
 def test_there_are_many_attacks() -> None:
-    assert len(ATTACKS) >= 100
+    assert len(ATTACKS) >= 170
     assert len({name for name, _, _ in ATTACKS}) == len(ATTACKS)
 
 
