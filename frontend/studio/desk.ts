@@ -60,12 +60,15 @@ export class Desk {
     const names = this.names();
     this.open = names.includes(file) ? file : (names[0] ?? "");
     this.list();
-    for (const [name, sheet] of this.sheets) sheet.container.hidden = name !== this.open;
+    for (const [name, sheet] of this.sheets) if (name !== this.open) this.putAway(sheet);
     part("[data-empty]").hidden = this.open !== "";
     if (this.open) {
       const name = this.open;
       await this.draft.collect().catch(() => undefined); // other editors look at what this one says
-      await this.sheet(name).opening;
+      const sheet = this.sheet(name);
+      sheet.container.hidden = false;
+      if (!sheet.container.isConnected) this.stage.append(sheet.container);
+      await sheet.opening;
       if (name === this.open) this.editor?.shown();
     }
     this.onChange();
@@ -85,10 +88,18 @@ export class Desk {
     await this.show(file);
   }
 
+  /** Takes a sheet off the page: the editors' fields have the same ids in all of them, and labels find one. */
+  private putAway(sheet: Sheet): void {
+    sheet.container.hidden = true; // while its editor is being opened, it needs a place
+    if (!sheet.editor || !sheet.container.isConnected) return;
+    sheet.editor.putAway?.();
+    sheet.container.remove();
+  }
+
   private sheet(file: string): Sheet {
     const known = this.sheets.get(file);
     if (known) return known;
-    const container = el("div", { class: "studio-sheet", role: "tabpanel", "aria-label": file });
+    const container = el("div", { class: "studio-sheet", role: "tabpanel", "aria-label": file, hidden: file !== this.open });
     this.stage.append(container);
     const sheet: Sheet = { editor: null, container, opening: null };
     this.sheets.set(file, sheet);
@@ -115,6 +126,7 @@ export class Desk {
       await this.asText(file, sheet, text, error, changed);
     } finally {
       sheet.container.removeAttribute("aria-busy");
+      if (file !== this.open) this.putAway(sheet);
     }
   }
 
@@ -240,7 +252,6 @@ export class Desk {
     // A decision that bears the file's name keeps it: the diagram means that, and not the file.
     if (kindOf(file) === "decision" && decisionsOf(this.draft.files[file] ?? "").includes(stemOf(file))) return null;
     const sheet = this.sheet(name);
-    sheet.container.hidden = name !== this.open;
     await sheet.opening;
     return this.diagram?.editor ?? null;
   }

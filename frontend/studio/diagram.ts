@@ -163,8 +163,7 @@ export class DiagramEditor implements Editor {
   private whole(): void {
     const canvas = this.modeler.get("canvas");
     const { inner, outer } = canvas.viewbox();
-    const palette = this.canvas.querySelector(".djs-palette")?.getBoundingClientRect();
-    const left = GAP + (palette ? palette.right - this.canvas.getBoundingClientRect().left : 0);
+    const left = this.left();
     const [wide, high] = [outer.width - left - GAP, outer.height - 2 * GAP - TOOLS];
     const scale = Math.min(1, wide / inner.width, high / inner.height);
     if (!(scale > 0) || !Number.isFinite(scale)) return;
@@ -175,6 +174,12 @@ export class DiagramEditor implements Editor {
     });
   }
 
+  /** The pixels at the left that the palette takes. */
+  private left(): number {
+    const palette = this.canvas.querySelector(".djs-palette")?.getBoundingClientRect();
+    return GAP + (palette ? palette.right - this.canvas.getBoundingClientRect().left : 0);
+  }
+
   private beginning(canvas: any): void {
     const view = canvas.viewbox();
     const scale = 0.6;
@@ -183,7 +188,7 @@ export class DiagramEditor implements Editor {
     const middle = start ? start.y + start.height / 2 : view.inner.y + view.inner.height / 2;
     const lowest = view.inner.y + view.inner.height - height + 40;
     const y = Math.max(view.inner.y - 40, Math.min(middle - height / 2, lowest));
-    canvas.viewbox({ x: view.inner.x - 90, y, width, height });
+    canvas.viewbox({ x: view.inner.x - this.left() / scale, y, width, height });
   }
 
   private furnish(): void {

@@ -14,6 +14,8 @@ export interface Editor {
   select(element: string | null, line: number | null): void;
   /** The editor has become visible, perhaps for the first time. */
   shown(): void;
+  /** The editor is not on the page for a while. */
+  putAway?(): void;
   destroy(): void;
 }
 

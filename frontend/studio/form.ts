@@ -9,6 +9,7 @@ export class FormEditor implements Editor {
   private editor: any;
   private original = "";
   private dirty = false;
+  private away = false;
   // The class gives the colours of the libraries' theme, which the editor's own version does not know of.
   private readonly stage = el("div", { class: "studio-form bio-theme-parent" });
 
@@ -65,7 +66,15 @@ export class FormEditor implements Editor {
   }
 
   shown(): void {
-    // the form takes whatever room there is
+    if (this.away) this.editor.attachTo(this.stage);
+    this.away = false;
+  }
+
+  /** While it is away it must not take part: each of these editors listens to whatever is dragged in any of them. */
+  putAway(): void {
+    if (!this.context.editable || !this.editor) return;
+    this.editor.detach();
+    this.away = true;
   }
 
   destroy(): void {

@@ -48,7 +48,7 @@ TEMPLATES = (
 
 
 def key_of(name: str) -> str:
-    """A key for a process of this name: ``tool_calibration`` for “Tool calibration”; empty if none can be made."""
+    """A key made of a name: “Tool calibration” gives ``tool_calibration``, what cannot be one nothing."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "_", plain).lstrip("_0123456789")[:KEY_LENGTH].rstrip("_")
 
