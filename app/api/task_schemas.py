@@ -143,11 +143,14 @@ def _deployment_of(task: UserTask) -> int:
 
 def form_out(form: TaskForm, form_id: str | None, deployment_id: int) -> FormOut:
     """A form as it stands before it is answered."""
+    schema = deployments.form_schema(calls.session(), deployment_id, form_id) if form_id else None
+    return form_with(form, form_id, schema)
+
+
+def form_with(form: TaskForm, form_id: str | None, schema: JsonObject | None) -> FormOut:
+    """A form as it stands before it is answered, with its schema as it was deployed."""
     return FormOut(
-        id=form_id,
-        fields=[_field(item) for item in form.shown],
-        data=form.data,
-        form_schema=deployments.form_schema(calls.session(), deployment_id, form_id) if form_id else None,
+        id=form_id, fields=[_field(item) for item in form.shown], data=form.data, form_schema=schema
     )
 
 

@@ -170,6 +170,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/processes/{key}/draft/scenarios"): "AO",
     ("POST", "/processes/{key}/draft/impact"): "AO",
     ("POST", "/processes/{key}/draft/deploy"): "AO",
+    ("POST", "/processes/{key}/draft/dry-run"): "AO",
     ("GET", "/instances/{instanceId}/scenario"): "AO",
     ("GET", "/processes/{key}/vocabulary"): "AO",
     # instances: which ones, app/access/records.py says (see test_instances.py)
