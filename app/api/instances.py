@@ -193,10 +193,7 @@ def update_instance_variables(instance_id: Id, body: VariablesIn) -> VariablesOu
 
 @resource.post("/instances/{instance_id}/retry", needs="instances:operate", answers=InstanceOut)
 def retry_instance(instance_id: Id) -> InstanceOut:
-    """Run the failed steps of an instance again. One that fails again stays an incident.
-
-    With a reason, each is retried at an address of its own (`POST /incidents/{incidentId}/retry`).
-    """
+    """Run the failed steps of an instance again. One that fails again stays an incident."""
     return _perform("retry", instance_id, BY_API)
 
 

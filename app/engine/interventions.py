@@ -110,7 +110,7 @@ def perform(
     Raises :class:`NotFound`, :class:`Changed`, :class:`Conflict`, and :class:`BusinessError` as the operation
     does; KeyError for an operation that does not exist.
     """
-    operation = OPERATIONS[name]
+    operation, reason = OPERATIONS[name], operations.reason_given(reason)
     instance = operations.open_instance(session, instance_id)
     if revision is not None and instance.revision != revision:
         raise Changed(instance)

@@ -18,12 +18,14 @@ from app.web import (
     machines,
     migrations,
     monitor,
+    monitored_instance,
     navigation,
     notifications,
     parts,
     parts_requests,
     patience,
     people,
+    process_figures,
     profile,
     records,
     requests,
@@ -54,7 +56,9 @@ PAGES = (
     dry_runs.pages,
     versions.pages,
     migrations.pages,
+    process_figures.pages,
     monitor.pages,
+    monitored_instance.pages,
     navigation.pages,
 )
 
@@ -67,6 +71,7 @@ def init_web(app: Flask) -> None:
     labels.init_labels(app)
     navigation.init_navigation(app)
     versions.init_versions(app)
+    process_figures.init_process_figures(app)
     monitor.init_live(app)
     errors.init_errors(app)
     for pages in PAGES:

@@ -6,10 +6,12 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
+from app import clock
 from app.access import records as access
-from app.engine import history, instances
+from app.engine import history, instances, waiting
 from app.engine.models import InstanceState, ProcessInstance
 from app.extensions import db
+from app.web import formatting
 from app.web.engine import engine
 from app.web.people import current_actor
 
@@ -30,7 +32,7 @@ def diagram(instance_id: int) -> ResponseReturnValue:
 @pages.get("/instances/<int:instance_id>/tokens.json")
 @login_required
 def tokens(instance_id: int) -> ResponseReturnValue:
-    """Where an instance stands and which way it came, by element and flow."""
+    """Where an instance stands and how long it has waited there, and which way it came."""
     session = db.session()
     instance = _visible(instance_id)
     passed = history.path(session, instance_id)
@@ -40,6 +42,10 @@ def tokens(instance_id: int) -> ResponseReturnValue:
         failed=instance.state == InstanceState.INCIDENT,
         elements=passed["elements"],
         flows=passed["flows"],
+        waiting={
+            element_id: formatting.span(clock.now() - since)
+            for element_id, since in waiting.since(session, instance_id).items()
+        },
     )
 
 

@@ -63,14 +63,24 @@ def _from_history(entry: HistoryEntry, outcomes: Mapping[tuple[str, str], str]) 
         case HistoryKind.RELEASED:
             return event(f"gave {name} back to the group", "undo")
         case HistoryKind.DELEGATED:
-            return event(f"handed {name} over to {detail.get('name', 'somebody else')}", "forward")
+            to = detail.get("name", "somebody else")
+            return event(f"handed {name} over to {to}", "forward", said=_reason(detail))
         case HistoryKind.ESCALATED:
             to = role_name(str(detail.get("role", ""))).lower()
+            if "reason" in detail:
+                return event(f"escalated {name} to the {to}", "chevrons-up", "warn", said=_reason(detail))
             return event(f"{name} was escalated to the {to}", "chevrons-up", "warn", by="")
         case HistoryKind.INCIDENT:
             return event(f"{name} failed", "alert", "bad", said=str(detail.get("message", "")), by="")
+        case HistoryKind.NUDGED:
+            told = detail.get("told", "somebody")
+            return event(f"reminded {told} of {name}", "bell", said=_reason(detail))
+        case HistoryKind.RETRIED if detail.get("timers"):
+            return event("let its timers go off", "clock", said=_reason(detail))
         case HistoryKind.RETRIED:
-            return event(f"retried {name}", "undo")
+            return event(f"retried {name}", "undo", said=_reason(detail))
+        case HistoryKind.RESOLVED:
+            return event(f"said that {name} was done outside", "check", "warn", said=_reason(detail))
         case HistoryKind.SUSPENDED:
             return event("suspended it", "pause", "warn", said=str(detail.get("reason", "")))
         case HistoryKind.RESUMED:
@@ -90,6 +100,10 @@ def _from_history(entry: HistoryEntry, outcomes: Mapping[tuple[str, str], str]) 
         case HistoryKind.CANCELLED if not entry.element_id:
             return event("stopped the process", "ban", "bad", said=str(detail.get("reason", "")))
     return None
+
+
+def _reason(detail: Mapping[str, Any]) -> str:
+    return str(detail.get("reason") or detail.get("note") or "")
 
 
 # Activities that say more than the steps of the process do; the others would tell them twice.

@@ -15,6 +15,7 @@ export interface Canvas {
   addMarker(element: string, marker: string): void;
   removeMarker(element: string, marker: string): void;
   viewbox(box?: Box): Box & { scale: number; inner: Box };
+  resized(): void;
 }
 
 export interface Registry {
@@ -30,14 +31,21 @@ export interface Overlays {
   remove(filter: { type: string }): void;
 }
 
+export interface Events {
+  on(name: "element.click", listener: (event: { element?: { id: string; type?: string } }) => void): void;
+}
+
 export interface Drawing {
   canvas: Canvas;
   registry: Registry;
   overlays: Overlays;
+  events: Events;
 }
 
 // Below this size nobody can read the names of the steps.
 const READABLE = 0.62;
+// Around a diagram that is spread out.
+const GAP = 24;
 
 /** Draws a diagram into a container: one to move and zoom in, or a still picture. */
 export async function open(container: HTMLElement, xml: string, movable: boolean): Promise<Drawing> {
@@ -50,6 +58,7 @@ export async function open(container: HTMLElement, xml: string, movable: boolean
     canvas: viewer.get<Canvas>("canvas"),
     registry: viewer.get<Registry>("elementRegistry"),
     overlays: viewer.get<Overlays>("overlays"),
+    events: viewer.get<Events>("eventBus"),
   };
 }
 
@@ -64,6 +73,33 @@ export function frame({ canvas, registry }: Drawing, element: string): void {
   const x = (focus?.x ?? view.inner.x) + (focus?.width ?? 0) / 2;
   const y = (focus?.y ?? view.inner.y) + (focus?.height ?? 0) / 2;
   canvas.viewbox({ x: x - width / 2, y: y - height / 2, width, height });
+}
+
+/** A room in a container, as large as the whole diagram at a size that can be read: the container scrolls. */
+export function roomIn(container: HTMLElement): HTMLElement {
+  const room = document.createElement("div");
+  room.className = "diagram__room";
+  container.classList.add("diagram--scrolls");
+  container.append(room);
+  return room;
+}
+
+/** Gives the whole diagram the room it needs to be read, and scrolls to an element. */
+export function spread({ canvas, registry }: Drawing, room: HTMLElement, element: string): void {
+  const { inner } = canvas.viewbox();
+  const box = { x: inner.x - GAP, y: inner.y - GAP, width: inner.width + 2 * GAP, height: inner.height + 2 * GAP };
+  const { clientWidth, clientHeight } = room.parentElement ?? room;
+  const scale = Math.max(READABLE + 0.13, Math.min(1, clientWidth / box.width, clientHeight / box.height));
+  room.style.width = `${Math.ceil(box.width * scale)}px`;
+  room.style.height = `${Math.ceil(box.height * scale)}px`;
+  canvas.resized();
+  canvas.viewbox(box);
+  const focus = registry.get(element);
+  if (!focus) return;
+  room.parentElement?.scrollTo({
+    left: ((focus.x ?? 0) + (focus.width ?? 0) / 2 - box.x) * scale - clientWidth / 2,
+    top: ((focus.y ?? 0) + (focus.height ?? 0) / 2 - box.y) * scale - clientHeight / 2,
+  });
 }
 
 /** A button that opens the diagram large, to move and zoom in; `draw` fills the container there. */
