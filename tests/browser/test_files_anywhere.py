@@ -127,6 +127,8 @@ def without_habits(schema: dict[str, object]) -> dict[str, object]:
 
     def tidy(component: dict[str, object]) -> dict[str, object]:
         given = dict(component)
+        if given.get("type") == "group":
+            given.setdefault("showOutline", True)
         if given.get("type") == "dynamiclist":
             for name, usual in (("isRepeating", True), ("defaultRepetitions", 1)):
                 given.setdefault(name, usual)

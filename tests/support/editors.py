@@ -61,7 +61,7 @@ def bpmn_js(browser: Browser, xml: str) -> Loaded:
                 const { warnings } = await viewer.importXML(xml);
                 const shown = viewer.get("elementRegistry").filter(() => true).map((each) => each.id);
                 const { xml: saved } = await viewer.saveXML({ format: true });
-                return { warnings: warnings.map(String), shown, saved };
+                return { warnings: warnings.map((each) => each.message ?? String(each)), shown, saved };
             }""",
             xml,
         )
@@ -77,6 +77,7 @@ def dmn_js(browser: Browser, xml: str) -> Loaded:
                 const { warnings } = await viewer.importXML(xml);
                 const shown = [];
                 for (const view of viewer.getViews()) {
+                    if (view.type === "drd") continue; // the import has opened it
                     warnings.push(...(await viewer.open(view)).warnings);
                     if (view.type === "decisionTable") {
                         const rules = viewer.getActiveViewer().get("elementRegistry").getAll();
@@ -84,7 +85,7 @@ def dmn_js(browser: Browser, xml: str) -> Loaded:
                     }
                 }
                 const { xml: saved } = await viewer.saveXML({ format: true });
-                return { warnings: warnings.map(String), shown, saved };
+                return { warnings: warnings.map((each) => each.message ?? String(each)), shown, saved };
             }""",
             xml,
         )
@@ -99,10 +100,13 @@ def form_js(browser: Browser, script: str, schema: dict[str, Any]) -> Loaded:
                 const container = document.getElementById("here");
                 const form = await FormJs.createForm({ container, schema: structuredClone(schema) });
                 const { warnings } = await form.importSchema(structuredClone(schema), {});
-                const shown = [...container.querySelectorAll("[data-id], [id]")].map((each) => each.id);
+                await new Promise((drawn) => setTimeout(drawn, 100));
+                const fields = container.querySelectorAll(".fjs-form-field");
+                const shown = [...fields].map((each) => each.className);
                 form.destroy();
                 const editor = await FormJs.createFormEditor({ container, schema: structuredClone(schema) });
-                return { warnings: warnings.map(String), shown, saved: editor.saveSchema() };
+                const told = warnings.map((each) => each.message ?? String(each));
+                return { warnings: told, shown, saved: editor.saveSchema() };
             }""",
             schema,
         )

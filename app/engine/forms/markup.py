@@ -18,6 +18,13 @@ _RUNNING = re.compile(
     r"|<[^<>]{0,2000}?[\s/\"']on[a-z]{3,30}\s{0,20}=|javascript\s{0,20}:",
     re.IGNORECASE,
 )
+# Pictures and the like, which a browser fetches from wherever they are, and so tells who looks at the form.
+_FETCHED = re.compile(
+    r"<\s*(?:img|image|picture|source|video|audio|track|input)\b|@import\b|\burl\s{0,20}\("
+    r"|!\[[^\[\]]{0,500}\]\(\s{0,20}(?:https?:)?//",
+    re.IGNORECASE,
+)
+PICTURE = re.compile(r"data:image/[a-z0-9.+-]{1,40}[;,]", re.IGNORECASE)
 # Where an evaluated value stands while the text around it is marked up: private characters.
 _MARKS = ("\ue000", "\ue001")
 _MARKED = re.compile("\ue000(\\d{1,4})\ue001")
@@ -49,6 +56,12 @@ def without_tags(source: str) -> str:
 def running_part(source: str) -> str | None:
     """What of an HTML component could run, load or style something; None if nothing could."""
     found = _RUNNING.search(source)
+    return None if found is None else found[0].strip()
+
+
+def fetched_part(source: str) -> str | None:
+    """What of a text or an HTML component a browser would fetch from elsewhere; None if nothing."""
+    found = _FETCHED.search(source)
     return None if found is None else found[0].strip()
 
 

@@ -69,6 +69,8 @@ class Settings:
         content = {"text": "text", "html": "content"}.get(kind)
         if kind == "html":
             self.check_html()
+        if content or kind == "image":
+            self.check_fetched(content)
         return Component(
             id=self.element,
             type=kind,
@@ -248,6 +250,20 @@ class Settings:
             self.problem(
                 f"The HTML holds something that could run: “{part[:60]}”.",
                 "Remove it: an HTML component shows its text, with bold, lists and web links as in a text.",
+            )
+
+    def check_fetched(self, content: str | None) -> None:
+        """Nothing that a form shows is fetched from elsewhere: whoever looks at it would be told of there."""
+        if content:
+            part = markup.fetched_part(str(self.given.get(content, ""))[:TEXT_LENGTH])
+        else:
+            source = str(self.given.get("source") or "").strip()
+            own = not source or source.startswith("=") or markup.PICTURE.match(source)
+            part = None if own else source
+        if part is not None:
+            message = f"The form shows something that is fetched from elsewhere: “{part[:60]}”."
+            self.problem(
+                message, "Remove it, or link to it: a picture of a form is in it, as data:image/png."
             )
 
     def accept(self) -> tuple[str, ...]:
