@@ -121,11 +121,11 @@ def pseudonyms() -> Naming:
 
 def cases(sessions: SessionFactory, selection: Selection, *, naming: Naming = str) -> Iterator[Case]:
     """The cases in the order in which they began; people are called what ``naming`` makes of their names."""
-    until = min(clock.now(), datetime.combine(selection.until + timedelta(days=1), time(), selection.zone))
+    now = clock.now()
     last: tuple[datetime, int] | None = None
     while True:
         with sessions() as session:
-            rows = session.execute(_next(selection, until, last)).all()
+            rows = session.execute(_next(selection, now, last)).all()
             entries = _entries(session, [row.id for row in rows])
         for row in rows:
             events = _events(entries[row.id], selection.name, naming)
@@ -135,8 +135,9 @@ def cases(sessions: SessionFactory, selection: Selection, *, naming: Naming = st
         last = rows[-1].started_at, rows[-1].id
 
 
-def _next(selection: Selection, until: datetime, last: tuple[datetime, int] | None) -> sa.Executable:
+def _next(selection: Selection, now: datetime, last: tuple[datetime, int] | None) -> sa.Executable:
     begin = datetime.combine(selection.since, time(), selection.zone)
+    end = datetime.combine(selection.until + timedelta(days=1), time(), selection.zone)
     columns = (
         ProcessInstance.id,
         ProcessInstance.business_key,
@@ -149,7 +150,8 @@ def _next(selection: Selection, until: datetime, last: tuple[datetime, int] | No
         .where(
             ProcessInstance.key == selection.key,
             ProcessInstance.started_at >= begin,
-            ProcessInstance.started_at < until,
+            ProcessInstance.started_at < end,
+            ProcessInstance.started_at <= now,
         )
         .order_by(ProcessInstance.started_at, ProcessInstance.id)
         .limit(AT_ONCE)
