@@ -21,12 +21,19 @@ export function explained(value: string | undefined, explanation: string): strin
   return words ? `Now: ${words}. ${explanation}` : explanation;
 }
 
+/** A duration typed into a field that holds an expression is a duration all the same. */
+export function plain(value: string): string {
+  const rest = value.replace(/^=\s*/, "");
+  return spoken(rest) ? rest : value;
+}
+
 /** The text that an expression is, where it is nothing but a text; else the expression. */
 export function unquoted(expression: string | undefined): string | undefined {
   return /^=\s*"([^"\\]*)"\s*$/.exec(expression ?? "")?.[1] ?? expression;
 }
 
 /** An expression; what does not begin with “=” is a text, and becomes one. */
-export function quoted(value: string): string {
+export function quoted(typed: string): string {
+  const value = plain(typed);
   return !value || value.startsWith("=") ? value : `="${value.replace(/["\\]/g, "")}"`;
 }

@@ -2,7 +2,7 @@
 import { Group, ListGroup } from "@bpmn-io/properties-panel";
 import type { Context } from "../context";
 import { type Entry, checkbox, feel, note, select, text } from "./entries";
-import { explained } from "./durations";
+import { explained, plain } from "./durations";
 import { conditionEntries, timerEntries } from "./events";
 import { decisionOptions, formOptions, priorityEntries, roleOptions, statusEntry } from "./choices";
 import { inputEntries, listGroup } from "./lists";
@@ -95,7 +95,10 @@ function workEntries(element: Shape, tools: Tools): Entry[] {
 function userTaskEntries(element: Shape, tools: Tools): Entry[] {
   const variables = (): ReturnType<typeof variablesOf> => variablesOf(tools);
   const formula = (name: string, label: string, description: string): Entry =>
-    feel({ id: `millwright-${name}`, label, description, variables, optional: true, ...attribute(element, tools, name) });
+    feel({
+      id: `millwright-${name}`, label, description, variables, optional: true, ...attribute(element, tools, name),
+      set: (value) => attribute(element, tools, name).set(plain(value)),
+    });
   return [
     select({
       id: "millwright-form", label: "Form", options: formOptions(tools), ...attribute(element, tools, "form"),
