@@ -23,7 +23,7 @@ from app.extensions import db
 from app.jobs import JobSystem
 from app.processes import migrating
 from app.web import listing
-from app.web.comparison import KINDS
+from app.web.difference_words import KINDS
 from app.web.engine import engine
 from app.web.people import current_actor, permission_required
 from app.web.versions import DEPLOY, LARGEST_VERSION, READ, get_version, latest

@@ -15,7 +15,7 @@ from app.engine.diagram import Element
 from app.engine.models import Incident, ProcessInstance, UserTask
 from app.errors import BusinessError
 from app.web import context, typed_values
-from app.web.comparison import KINDS
+from app.web.difference_words import KINDS
 from app.web.formatting import day
 from app.web.labels import role_name
 

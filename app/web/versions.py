@@ -24,7 +24,7 @@ from app.errors import BusinessError, Conflict, NotFound
 from app.extensions import db
 from app.processes import rollback
 from app.processes.rollback import Verdict
-from app.web import comparison, listing
+from app.web import comparison, difference_words, listing
 from app.web.engine import engine
 from app.web.people import current_actor, permission_required
 
@@ -305,6 +305,6 @@ def init_versions(app: Flask) -> None:
     """Give templates what they say about versions."""
     app.add_template_global(running_version)
     app.add_template_global(studio_address)
-    app.add_template_filter(comparison.attribute_name)
-    app.add_template_filter(comparison.attribute_value)
-    app.add_template_filter(comparison.kind_name)
+    app.add_template_filter(difference_words.attribute_name)
+    app.add_template_filter(difference_words.attribute_value)
+    app.add_template_filter(difference_words.kind_name)
