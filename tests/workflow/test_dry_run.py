@@ -20,7 +20,7 @@ from app.errors import BusinessError, MillwrightError
 from app.processes.scenarios import DryRun, NotRunnable, Standing, choices_of, rehearse, run_scenarios
 from app.processes.scenarios.expecting import Expectations, said
 from app.processes.scenarios.keeping import added
-from app.processes.scenarios.standing import OpenTask
+from app.processes.scenarios.standing import OpenTask, standing
 from app.processes.scenarios.world import BEGINNING, new_world
 from app.processes.shipped import WORKFLOWS, read_folder
 from app.processes.templates import new_process
@@ -48,13 +48,13 @@ def begun(engine: ProcessEngine, key: str, files: Mapping[str, bytes], by: str, 
     return scenario_of({"name": "Dry run", "given": given, "start": start})
 
 
-def open_task(standing: Standing, name: str) -> OpenTask:
-    return next(task for task in standing.tasks if task.name == name)
+def open_task(now: Standing, name: str) -> OpenTask:
+    return next(task for task in now.tasks if task.name == name)
 
 
 def seen(dry: DryRun) -> Standing:
     """Where it stands, to be compared: of its history, how long it is."""
-    now = dry.standing()
+    now = standing(dry.run)
     return replace(now, entries=(len(now.entries),))  # type: ignore[arg-type]
 
 
@@ -141,8 +141,8 @@ def test_a_form_that_is_refused_changes_nothing_and_says_where(
     engine: ProcessEngine, parts: Scenario
 ) -> None:
     with rehearse(engine, "parts_approval", PARTS, parts.given, parts) as dry:
-        before, standing = seen(dry), dry.standing()
-        number = open_task(standing, "Approve parts").id
+        before = seen(dry)
+        number = open_task(before, "Approve parts").id
         with pytest.raises(InvalidSubmission) as refused:
             dry.doing(number, "manager", "reject", **sent(("lines", "0"), ("reason", "")))
         assert "reason" in refused.value.form.errors
@@ -154,8 +154,8 @@ def test_a_form_that_is_refused_changes_nothing_and_says_where(
 def test_what_a_rule_refuses_changes_nothing(engine: ProcessEngine, parts: Scenario) -> None:
     with rehearse(engine, "parts_approval", PARTS, parts.given, parts) as dry:
         act(dry, "Approve parts", "manager", "approve", ("lines", "0"), ("lines.0.quantityApproved", "1"))
-        before, standing = seen(dry), dry.standing()
-        number = open_task(standing, "Issue parts").id
+        before = seen(dry)
+        number = open_task(before, "Issue parts").id
         with pytest.raises((BusinessError, InvalidSubmission)):
             dry.doing(number, "inventory", "issue", **sent(("lines", "0"), ("lines.0.quantityIssued", "9")))
         assert seen(dry) == before

@@ -184,6 +184,7 @@ class DryRun:
         self.steps: list[dict[str, Any]] = []
         self.refusal: Refusal | None = None
         self._prepared_by: str | None = None
+        self._standing: Standing | None = None
 
     def replay(self, story: Scenario) -> None:
         """Go through a story from its start, up to the step that does not work."""
@@ -221,6 +222,7 @@ class DryRun:
 
     def _perform(self, step: dict[str, Any]) -> list[str]:
         before = self.run.world.time.time
+        self._standing = None
         try:
             return perform(self.run, step)
         except Exception:
@@ -230,7 +232,9 @@ class DryRun:
 
     def standing(self) -> Standing:
         """Where it stands, once it has begun."""
-        return standing(self.run)
+        if self._standing is None:
+            self._standing = standing(self.run)
+        return self._standing
 
     # -- beginning -----------------------------------------------------------------------------
 
