@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
+from app.api.coded_schemas import CodedChanges, CodedFilters, CodedIn, CodedOut
 from app.api.core import calls
 from app.api.core.endpoints import Resource
 from app.api.core.finding import find
-from app.api.core.schemas import Id, In, Instant, LongText, Out, PageOf, Paging, Text, left_out
+from app.api.core.schemas import Id, PageOf
 from app.domain import catalogues
 from app.domain.catalogues import FailureCode
 from app.domain.queries import catalogues as lists
@@ -17,47 +14,21 @@ from app.domain.queries.paging import Page
 
 resource = Resource("Failure codes", "How machines fail, as the factory counts it.")
 
-Code = Annotated[str, Field(min_length=1, max_length=50)]
 
-
-class FailureCodeOut(Out):
+class FailureCodeOut(CodedOut):
     """A failure code."""
 
-    id: int
-    code: str
-    name: str
-    description: str
-    active: bool
-    created_at: Instant
-    updated_at: Instant
 
-
-class FailureCodeIn(In):
+class FailureCodeIn(CodedIn):
     """A new failure code."""
 
-    code: Code
-    name: Text
-    description: LongText = ""
-    active: bool = True
 
-
-class FailureCodeChanges(In):
+class FailureCodeChanges(CodedChanges):
     """What changes; what is left out stays."""
 
-    code: Code = left_out()
-    name: Text = left_out()
-    description: LongText = left_out()
-    active: bool = left_out()
 
-
-class FailureCodeFilters(Paging):
+class FailureCodeFilters(CodedFilters):
     """Which failure codes, in which order."""
-
-    active: bool = left_out()
-    sort: Literal[
-        "code", "-code", "name", "-name", "active", "-active",
-        "createdAt", "-createdAt", "updatedAt", "-updatedAt",
-    ] = "code"  # fmt: skip
 
 
 @resource.get("/failure-codes", needs="failure-codes:read", answers=PageOf[FailureCodeOut])
