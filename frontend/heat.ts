@@ -1,7 +1,7 @@
 // Draws the heat of a process on its diagram: a shade for each step, and its number on it. Another measure is
 // shown without another page. The table says the same.
 import "./css/heat.css";
-import { open, whenSeen, type Drawing } from "./drawing/viewer";
+import { enlarger, open, whenSeen, type Drawing } from "./drawing/viewer";
 
 type Heat = Record<string, Record<string, [shade: number, text: string]>>;
 
@@ -53,13 +53,18 @@ async function start(section: HTMLElement): Promise<void> {
   const response = await fetch(section.dataset["drawing"] ?? "");
   if (!response.ok) return;
   const xml = await response.text();
-  container.hidden = false;
-  const drawing = await open(container, xml, true);
-  drawing.canvas.zoom("fit-viewport", "auto");
   const heat = JSON.parse(section.dataset["heat"] ?? "{}") as Heat;
-  const current = section.querySelector<HTMLElement>("a[data-measure][aria-current]");
-  paint(drawing, heat, current?.dataset["measure"] ?? "");
+  const draw = async (into: HTMLElement): Promise<Drawing> => {
+    const drawing = await open(into, xml, true);
+    drawing.canvas.zoom("fit-viewport", "auto");
+    const current = section.querySelector<HTMLElement>("a[data-measure][aria-current]");
+    paint(drawing, heat, current?.dataset["measure"] ?? "");
+    return drawing;
+  };
+  container.hidden = false;
+  const drawing = await draw(container);
   choose(section, (measure) => paint(drawing, heat, measure));
+  container.after(enlarger((large) => void draw(large)));
   section.dataset["drawn"] = "";
 }
 

@@ -83,6 +83,8 @@ def lasting(seconds: float) -> str:
 
 def percent(value: float) -> str:
     """A share of 0 to 1 as people say it: “43 %”."""
+    if 0 < value < 0.005:
+        return "under 1\xa0%"
     return f"{round(value * 100)}\xa0%"
 
 

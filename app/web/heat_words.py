@@ -27,8 +27,8 @@ MEANINGS = {
 }
 # What the table can be sorted by; what is worst comes first unless a minus turns it round.
 SORTS: dict[str, tuple[str, Callable[[Place], Any]]] = {
-    "waiting": ("Share of waiting", lambda place: -place.share),
-    "open": ("Open now", lambda place: -place.open_now),
+    "waiting": ("Share of waiting", lambda place: (place.listens, -place.share)),
+    "open": ("Open now", lambda place: (place.listens, -place.open_now)),
     "done": ("Done", lambda place: -place.figures.number),
     "median": ("Median", lambda place: _last(place.figures.median, -1)),
     "p90": ("90 % within", lambda place: _last(place.figures.p90, -1)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -14,11 +13,12 @@ from app.current import site
 from app.engine import history, queries
 from app.engine.models import Deployment
 from app.engine.monitor import event_log, heat, statistics, variants
-from app.engine.monitor.event_log import Case, Selection
+from app.engine.monitor.event_log import Selection
 from app.engine.monitor.heat import Measure, Pair
 from app.engine.monitor.variants import Way, Which
 from app.errors import NotFound
-from app.exports import csv, xes
+from app.exports import event_logs
+from app.exports.event_logs import LogFormat
 from app.extensions import db
 from app.jobs.system import JobSystem
 from app.web import heat_words, listing
@@ -35,7 +35,6 @@ LONGEST = 366  # days
 EARLIEST = date(2000, 1, 1)
 FIRST_VARIANTS, MORE_VARIANTS = 20, variants.MOST_LISTED
 INSTANCES_SHOWN = 10
-CSV_COLUMNS = ("case_id", "activity", "timestamp", "lifecycle", "resource", "role", "version", "outcome")
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def show(key: str) -> str:
         said=heat_words.said,
         kinds=heat_words.KINDS,
         sort=sort,
-        sorts={name: text for name, (text, _) in heat_words.SORTS.items()},
+        sorts={name: f"By {text[0].lower()}{text[1:]}" for name, (text, _) in heat_words.SORTS.items()},
         few=heat.FEW,
         before=before,
         after=after,
@@ -137,44 +136,28 @@ def variants_page(key: str) -> str:
 @permission_required(WATCH)
 def xes_log(key: str) -> ResponseReturnValue:
     """The event log as XES, written while it is read."""
-    selection = _selection(key)
-    return _streamed(xes.chunks(selection.name, _cases(selection)), "application/xml", selection, "xes")
+    return _streamed(key, LogFormat.XES)
 
 
 @pages.get("/monitor/processes/<key>/events.csv", endpoint="csv_log")
 @permission_required(WATCH)
 def csv_log(key: str) -> ResponseReturnValue:
     """The event log as CSV, written while it is read."""
-    selection = _selection(key)
-    return _streamed(csv.encoded(_lines(_cases(selection)), selection.zone), "text/csv", selection, "csv")
+    return _streamed(key, LogFormat.CSV)
 
 
-def _selection(key: str) -> Selection:
+def _streamed(key: str, form: LogFormat) -> Response:
+    """The log of what began in the days asked for; people are named only where that was asked for."""
     asked = _asked(key)
     only = asked.only.id if asked.only else None
-    return Selection(key, latest(key).name, asked.since, asked.until, site().zone, only)
-
-
-def _cases(selection: Selection) -> Iterator[Case]:
-    """The cases; the people in them are named only where that was asked for."""
+    selection = Selection(key, latest(key).name, asked.since, asked.until, site().zone, only)
     system: JobSystem = current_app.extensions["millwright.jobs"]
     naming = str if request.args.get("names") == "1" else event_log.pseudonyms()
-    return event_log.cases(system.sessions, selection, naming=naming)
-
-
-def _lines(cases: Iterator[Case]) -> Iterator[tuple[Any, ...]]:
-    yield CSV_COLUMNS
-    for case in cases:
-        for event in case.events:
-            yield (
-                case.key, event.activity, event.at, event.transition, event.resource, event.role,
-                case.version, event.outcome,
-            )  # fmt: skip
-
-
-def _streamed(chunks: Iterator[bytes], media_type: str, selection: Selection, ending: str) -> Response:
-    response = Response(chunks, mimetype=media_type)
-    name = f"{selection.key}-{selection.since}-{selection.until}.{ending}"
+    cases = event_log.cases(system.sessions, selection, naming=naming)
+    response = Response(
+        event_logs.chunks(form, selection.name, cases, selection.zone), mimetype=form.media_type
+    )
+    name = event_logs.file_name(key, asked.since, asked.until, form)
     response.headers.set("Content-Disposition", "attachment", filename=name)
     response.headers["Cache-Control"] = "private, no-store"
     return response

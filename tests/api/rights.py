@@ -163,6 +163,10 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/processes/{key}/migrations/{name}/instances"): "AMO",
     # drafts
     ("GET", "/drafts"): "AO",
+    ("GET", "/processes/{key}/figures"): "AMO",
+    ("GET", "/processes/{key}/bottlenecks"): "AMO",
+    ("GET", "/processes/{key}/variants"): "AMO",
+    ("GET", "/processes/{key}/event-log"): "AMO",
     ("GET", "/processes/{key}/draft"): "AO",
     ("PUT", "/processes/{key}/draft"): "AO",
     ("DELETE", "/processes/{key}/draft"): "AO",

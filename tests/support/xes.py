@@ -7,7 +7,7 @@ attributes that not every event has, events without what the log promises.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
@@ -77,6 +77,8 @@ TRANSITIONS = {
     "schedule", "assign", "withdraw", "reassign", "start", "suspend", "resume", "pi_abort", "ate_abort",
     "complete", "autoskip", "manualskip", "unknown",
 }  # fmt: skip
+
+_READ: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "date": datetime.fromisoformat}
 
 Attributes = dict[str, Any]
 
@@ -155,5 +157,5 @@ def _attributes(node: etree._Element) -> Attributes:
         key, value = child.get("key"), child.get("value")
         if key in found:
             raise NotXes(f"{key} occurs twice in one {node.tag}")
-        found[key] = {"int": int, "float": float, "date": datetime.fromisoformat}.get(child.tag, str)(value)
+        found[key] = _READ.get(str(child.tag), str)(value)
     return found

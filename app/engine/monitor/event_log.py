@@ -201,7 +201,9 @@ def _events(entries: Iterable[Any], process: str, naming: Naming) -> list[Event]
             decided[element_id] = _decision(detail)
         if kind == HistoryKind.ENTERED and entry.element_type == "userTask":
             roles[element_id] = str(detail.get("role") or "")
-        if kind in SILENT or entry.element_type in GATEWAYS:
+        # A start event is told once, with whoever started the instance.
+        begun = kind == HistoryKind.PASSED and entry.element_type == "startEvent"
+        if kind in SILENT or entry.element_type in GATEWAYS or begun:
             continue
         attributes = {"kind": kind}
         if element_id:

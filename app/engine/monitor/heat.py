@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.engine.diagram import Element
+from app.engine.diagram import Diagram, Element
 from app.engine.models import (
     OPEN_STATES,
     Deployment,
@@ -36,6 +36,8 @@ SHADES = 5
 FEW = 20
 # Of so many steps that the version shown no longer has, the names are looked up.
 MOST_GONE = 50
+# Of all waiting: what held less is no bottleneck.
+LEAST_SHARE = 0.01
 # Elements at which a token can stay; boundary events wait beside a task, which has the figures.
 WAITING = {"userTask", "receiveTask", "intermediateCatchEvent"}
 
@@ -55,13 +57,15 @@ class Place:
     """A step of a process. ``share`` is its part of all waiting in the period, 0 to 1.
 
     ``since`` is since when the oldest of what is open has been; ``is_drawn`` says whether the version that
-    is shown has the step.
+    is shown has the step. One that ``listens`` waits beside the work, for what need never come: nobody waits
+    for it, so it has no heat and no share.
     """
 
     element_id: str
     name: str
     type: str
     is_drawn: bool = True
+    listens: bool = False
     tasks: int = 0
     events: int = 0
     incidents: int = 0
@@ -75,6 +79,8 @@ class Place:
 
     def value(self, measure: Measure) -> float | None:
         """What a measure says of the step; None where nothing is known."""
+        if self.listens:
+            return None
         match measure:
             case Measure.OPEN:
                 return self.open_now
@@ -144,7 +150,7 @@ class Heat:
 
     def bottlenecks(self, most: int = 5) -> list[Place]:
         """The steps that held the most waiting of the period, the worst first."""
-        waited = [place for place in self.places if place.figures.seconds]
+        waited = [place for place in self.places if place.share >= LEAST_SHARE]
         return sorted(waited, key=lambda place: -place.figures.seconds)[:most]
 
 
@@ -184,6 +190,8 @@ def of_process(
     figures = statistics.by_element(session, shown.key, since, until, deployment_ids=ids)
     whole = figures.pop(WHOLE, Figures())
     places = {each.id: _place(each) for each in diagram.elements.values() if each.type in WAITING}
+    for element_id in listeners(diagram):
+        places[element_id].listens = True
 
     def at(element_id: str, name: str = "") -> Place:
         if element_id not in places:
@@ -202,11 +210,12 @@ def of_process(
     for element_id, number, oldest, name in session.execute(_incidents(shown.key, ids)):
         at(element_id, name).incidents = number
         at(element_id).stands_since(oldest)
-    total = sum(each.seconds for each in figures.values())
     for element_id, each in figures.items():
-        place = at(element_id)
-        place.figures = each
-        place.share = each.seconds / total if total else 0.0
+        at(element_id).figures = each
+    waited = [place for place in places.values() if place.figures.seconds and not place.listens]
+    total = sum(place.figures.seconds for place in waited)
+    for place in waited:
+        place.share = place.figures.seconds / total
     _name_what_is_gone(session, shown.key, places)
     return Heat(shown, list(places.values()), whole, _open_instances(session, shown, only=only))
 
@@ -234,6 +243,37 @@ def compare(
         )
         for element_id in known
     ]
+
+
+def listeners(diagram: Diagram) -> set[str]:
+    """The elements that wait for messages on a branch of their own, while people work on another.
+
+    Such as a cancellation, which is listened for from the start on and hardly ever comes.
+    """
+    found: set[str] = set()
+    for gateway in diagram.of_type("parallelGateway"):
+        branches = [_first_waits(diagram, flow.target) for flow in diagram.outgoing(gateway.id)]
+        if any(wait.type == "userTask" for waits in branches for wait in waits):
+            for waits in branches:
+                if all(wait.event == "message" for wait in waits):
+                    found |= {wait.id for wait in waits}
+    return found
+
+
+def _first_waits(diagram: Diagram, start: str) -> list[Element]:
+    """The elements at which a token that begins at ``start`` can first stay."""
+    seen, next_ones, found = {start}, [start], []
+    while next_ones:
+        element = diagram.elements.get(next_ones.pop())
+        if element is None:
+            continue
+        if element.type in WAITING:
+            found.append(element)
+            continue
+        fresh = {flow.target for flow in diagram.outgoing(element.id)} - seen
+        seen |= fresh
+        next_ones.extend(fresh)
+    return found
 
 
 def _label(elements: dict[str, Element], element_id: str) -> str:

@@ -69,7 +69,7 @@ def test_any_text_can_be_written(name: str, outcome: str) -> None:
         assert all(a == b or b == "\ufffd" for a, b in zip(text, read, strict=True))
 
 
-@pytest.mark.parametrize("text", ["\x00", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800", "\udfff"])
+@pytest.mark.parametrize("text", ["\x00", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
 def test_what_xml_cannot_hold_is_replaced(text: str) -> None:
     event = written(Case(events=[Event(f"a{text}b")])).traces[0].events[0]
     assert event["concept:name"] == "a\ufffdb"

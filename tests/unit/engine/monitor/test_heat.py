@@ -129,6 +129,29 @@ def test_a_process_in_which_nothing_happened(working: Desk) -> None:
     assert found.scale(Measure.MEDIAN).shade(5) == 0
 
 
+def test_what_listens_beside_the_work_holds_nobody_up(desk: Desk, clock: ManualClock) -> None:
+    drawing = (
+        Drawing().start("begin").parallel("split").user("ask").end("over", terminate=True)
+        .catch("cancelled", message="cancelled").end("gone")
+        .path("begin", "split", "ask", "over").path("split", "cancelled", "gone")
+    )  # fmt: skip
+    deployment = desk.deploy(drawing)
+    for _ in range(2):
+        desk.start()
+    clock.advance(hours=1)
+    desk.do("ask")
+    gather(desk, clock)
+    found = look(desk, deployment)
+    assert (found["cancelled"].events, found["cancelled"].listens, found["cancelled"].share) == (1, True, 0)
+    assert found["cancelled"].value(Measure.OPEN) is None
+    assert (found["ask"].listens, found["ask"].share) == (False, 1)
+    assert [place.element_id for place in whole(desk, deployment).bottlenecks()] == ["ask"]
+
+
+def test_a_message_that_all_wait_for_is_no_listener(working: Desk) -> None:
+    assert not look(working, working.deploy(errand()))["wait"].listens
+
+
 def places(*values: int) -> Heat:
     made = [Place(str(number), str(number), "userTask", tasks=number) for number in values]
     return Heat(Deployment(), made, Figures(), 0)
