@@ -50,8 +50,12 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def window(browser: Browser, base_url: str, *, phone: bool = False, scripts: bool = True) -> Iterator[Page]:
+def window(
+    browser: Browser, base_url: str, *, phone: bool = False, scripts: bool = True, policy: bool = True
+) -> Iterator[Page]:
     """A fresh window, with cookies of its own, on a desktop or a phone, with scripts or without.
+
+    Without ``policy`` it heeds no content security policy: whatever is in a page may run.
 
     Every page that is opened in it is looked over by ``page_checks.js``.
 
@@ -69,6 +73,7 @@ def window(browser: Browser, base_url: str, *, phone: bool = False, scripts: boo
         locale="en-GB",
         reduced_motion="reduce",
         java_script_enabled=scripts,
+        bypass_csp=not policy,
     )
     context.set_default_timeout(PATIENCE)
     context.add_init_script(path=CHECKS)
