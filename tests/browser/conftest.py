@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 from tests.support.browser import window
 from tests.support.person import Person
@@ -58,6 +58,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         pages: list[Page] = [page for context in browser.contexts for page in context.pages]
         for number, page in enumerate(pages, start=1):
             picture = folder / f"window-{number}.png"
-            page.screenshot(path=picture, full_page=True)
-            report.sections.append((f"window {number}", f"{page.url}\n{picture}"))
+            try:
+                page.screenshot(path=picture, full_page=True)
+                shown = str(picture)
+            except Error as error:  # a window that hangs must not hide why the test failed
+                shown = f"no picture: {error}"
+            report.sections.append((f"window {number}", f"{page.url}\n{shown}"))
     return report

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from lxml import etree
-from playwright.sync_api import Browser, Locator, Page, Response, expect
+from playwright.sync_api import Browser, expect
 
 from app.domain.activity import ActivityLog
 from app.domain.people import User
@@ -24,13 +23,24 @@ from app.processes.shipped import WORKFLOWS, read_folder
 from tests.browser.conftest import Cast
 from tests.support.person import Person
 from tests.support.site import ROOT, Site
+from tests.support.studio import (
+    LONG,
+    READY,
+    deploy,
+    draft_of,
+    element,
+    is_save,
+    open_file,
+    open_studio,
+    run_scenarios,
+    saved,
+    type_in_cell,
+    type_in_column,
+    with_file,
+)
 
 KEY = "parts_approval"
 SHIPPED = {name: content.decode() for name, content in read_folder(WORKFLOWS / KEY).items()}
-Act = Callable[[], object]
-
-LONG = 60_000  # milliseconds, for scenarios on a busy machine
-READY = ".studio[aria-busy=false]"
 BPMN_JS = ROOT / "node_modules/bpmn-js/dist/bpmn-navigated-viewer.production.min.js"
 
 
@@ -38,54 +48,8 @@ BPMN_JS = ROOT / "node_modules/bpmn-js/dist/bpmn-navigated-viewer.production.min
 def maria(cast: Cast) -> Person:
     """The maintenance manager, who owns the processes, with the Studio's editors open."""
     person = cast("manager")
-    open_studio(person.page)
+    open_studio(person.page, KEY)
     return person
-
-
-def open_studio(page: Page, key: str = KEY) -> None:
-    page.goto(f"/studio/{key}")
-    page.locator(READY).wait_for()
-
-
-def is_save(answer: Response) -> bool:
-    return answer.request.method == "PUT" and answer.url.endswith("/draft")
-
-
-def saved(page: Page, change: Act) -> None:
-    """Make a change, and wait until it is saved and looked at."""
-    with (
-        page.expect_response(is_save),
-        page.expect_response(lambda answer: answer.url.endswith("/draft/check")),
-    ):
-        change()
-    expect(page.locator("[data-state]")).to_have_text(re.compile(r"Saved \d\d:\d\d"))
-    expect(page.locator("[data-checking]")).to_have_count(0)
-
-
-def open_file(page: Page, name: str) -> Locator:
-    page.get_by_role("tab", name=name, exact=True).click()
-    sheet = page.locator(".studio-sheet:not([hidden])")
-    expect(sheet).not_to_have_attribute("aria-busy", "true")
-    return sheet
-
-
-def element(page: Page, name: str) -> Locator:
-    return page.locator(f'.studio-sheet:not([hidden]) g[data-element-id="{name}"] > .djs-hit').first
-
-
-def type_in_cell(page: Page, rule: int, column: int, text: str) -> None:
-    cell = page.locator(".studio-sheet:not([hidden]) .tjs-container tbody tr").nth(rule - 1).locator("td")
-    cell.nth(column).click()
-    page.keyboard.press("Control+A")
-    page.keyboard.type(text)
-    page.keyboard.press("Escape")
-
-
-def draft_of(site: Site, key: str = KEY) -> dict[str, str]:
-    """Maria's draft as the server has it."""
-    with site.session() as session:
-        mine = sa.select(User.id).filter_by(email="manager@millwright.example").scalar_subquery()
-        return dict(session.scalars(sa.select(ProcessDraft).filter_by(key=key, user_id=mine)).one().files)
 
 
 def said(xml: str) -> list[str]:
@@ -116,7 +80,7 @@ def test_a_threshold_is_changed_tried_weighed_and_deployed(
     expect(page.locator("[data-problems-summary]")).to_have_text("No problems")
 
     open_file(page, "approval_policy")
-    saved(page, lambda: [type_in_cell(page, rule, 1, "> 3000") for rule in (4, 5)])
+    saved(page, lambda: type_in_column(page, 1, dict.fromkeys((4, 5), "> 3000")))
     maria.press(page.get_by_role("button", name="No problems"))
     expect(page.locator(".studio-drawer")).to_contain_text("No problems were found.")
 
@@ -175,20 +139,6 @@ def needs_the_administrator(cast: Cast, maria: Person) -> None:
     expect(grace.page.get_by_role("status")).to_contain_text("Done: Approve parts (administrator)")
 
 
-def run_scenarios(person: Person) -> None:
-    page = person.page
-    if not page.locator("[data-run-scenarios]").is_visible():
-        person.press(page.get_by_role("button", name="Scenarios", exact=True))
-    person.press(page.get_by_role("button", name="Run the scenarios"))
-
-
-def deploy(person: Person, note: str) -> None:
-    page = person.page
-    page.locator("[data-deploy]").click()
-    page.get_by_label("What has changed, and why?").fill(note)
-    page.get_by_role("dialog", name="Deploy").get_by_role("button", name=re.compile("Deploy version")).click()
-
-
 # -- diagrams --------------------------------------------------------------------------------------
 
 
@@ -208,7 +158,7 @@ def test_properties_are_changed_and_the_file_loads_anywhere(
     expect(problems).to_have_text(re.compile("error"))
     saved(page, lambda: page.get_by_role("button", name="Undo").click())
 
-    files = draft_of(demo_site)
+    files = draft_of(demo_site, KEY)
     xml, shipped = files[f"{KEY}.bpmn"], SHIPPED[f"{KEY}.bpmn"]
     assert ids(xml) == ids(shipped)
     task = re.findall(r'<bpmn:userTask id="approve_parts"[^>]*>', xml)[0]
@@ -271,7 +221,7 @@ def test_an_expression_is_completed_and_marked(maria: Person, demo_site: Site) -
     page.get_by_role("region", name="Checks").get_by_role("listitem").first.get_by_role("button").click()
     expect(page.get_by_role("tab", name=KEY, exact=True)).to_have_attribute("aria-selected", "true")
     expect(panel).to_contain_text("Remind the manager")
-    assert "machine.name +" in draft_of(demo_site)[f"{KEY}.bpmn"]
+    assert "machine.name +" in draft_of(demo_site, KEY)[f"{KEY}.bpmn"]
 
 
 def test_the_diagram_is_simulated_searched_and_taken_away(maria: Person) -> None:
@@ -309,7 +259,7 @@ def test_a_form_is_changed_and_saved_as_it_was_otherwise(maria: Person, demo_sit
     before = json.loads(
         SHIPPED["approve_parts.form"].replace("Why do you reject the request?", "Why is it refused?")
     )
-    after = json.loads(draft_of(demo_site)["approve_parts.form"])
+    after = json.loads(draft_of(demo_site, KEY)["approve_parts.form"])
     # The editor writes down what it takes for granted, and which version of the format it writes.
     (rows,) = (each for each in before["components"] if each["type"] == "dynamiclist")
     rows.update(isRepeating=True, defaultRepetitions=1)
@@ -330,18 +280,16 @@ def test_files_are_added_uploaded_renamed_and_removed(maria: Person, demo_site: 
     dialog.get_by_role("button", name="Close").click()
     expect(page.get_by_role("tab", name="Foreign table")).to_have_attribute("aria-selected", "true")
 
-    def with_file(action: str, name: str = "") -> None:
-        page.get_by_text("Files", exact=True).click()
-        page.get_by_role("button", name=action).click()
-        if name:
-            page.get_by_role("dialog").get_by_label("Name").fill(name)
-        page.get_by_role("dialog").get_by_role("button").first.click()
-
-    saved(page, lambda: with_file("Rename this file", "other"))
-    saved(page, lambda: with_file("New form", "calibration"))
-    saved(page, lambda: with_file("New decision table", "limits"))
-    saved(page, lambda: with_file("Remove this file"))
-    assert set(draft_of(demo_site)) == {*SHIPPED, "other.dmn", "calibration.form"}
+    saved(page, lambda: with_file(page, "Rename this file", "other"))
+    saved(page, lambda: with_file(page, "New form", "calibration"))
+    saved(page, lambda: with_file(page, "New decision table", "limits"))
+    saved(page, lambda: with_file(page, "Remove this file"))
+    open_file(page, "issue_parts")
+    saved(page, lambda: with_file(page, "Rename this file", "hand_out"))
+    files = draft_of(demo_site, KEY)
+    assert set(files) == {*SHIPPED, "other.dmn", "calibration.form", "hand_out.form"} - {"issue_parts.form"}
+    diagram = files[f"{KEY}.bpmn"]
+    assert 'millwright:form="hand_out"' in diagram and 'millwright:form="issue_parts"' not in diagram
 
 
 def test_a_file_that_cannot_be_opened_is_shown_as_text(
@@ -363,7 +311,7 @@ def test_a_file_that_cannot_be_opened_is_shown_as_text(
     saved(page, lambda: text.fill(SHIPPED[f"{KEY}.bpmn"]))
     page.get_by_role("button", name="Try the editor again").click()
     expect(element(page, "approve_parts")).to_be_visible()
-    assert draft_of(demo_site)["bare.bpmn"] == SHIPPED[f"{KEY}.bpmn"]
+    assert draft_of(demo_site, KEY)["bare.bpmn"] == SHIPPED[f"{KEY}.bpmn"]
 
 
 # -- others, and other windows ---------------------------------------------------------------------
@@ -373,7 +321,7 @@ def test_two_windows_of_one_person_do_not_overwrite_each_other(
     maria: Person, cast: Cast, demo_site: Site
 ) -> None:
     first, second = maria.page, cast("manager").page
-    open_studio(second)
+    open_studio(second, KEY)
     open_file(first, "approval_policy")
     saved(first, lambda: type_in_cell(first, 4, 1, "> 3000"))
     open_file(second, "approval_policy")
@@ -381,7 +329,7 @@ def test_two_windows_of_one_person_do_not_overwrite_each_other(
     warning = second.get_by_role("alert").filter(has_text="not saved there")
     expect(warning).to_be_visible()
     expect(second.locator("[data-state]")).to_contain_text("Not saved")
-    assert "&gt; 3000" in draft_of(demo_site)["approval_policy.dmn"]
+    assert "&gt; 3000" in draft_of(demo_site, KEY)["approval_policy.dmn"]
 
     warning.get_by_role("button", name="Take the other one").click()
     second.locator(READY).wait_for()
@@ -391,7 +339,7 @@ def test_two_windows_of_one_person_do_not_overwrite_each_other(
     expect(kept).to_have_count(0)
     second.locator(READY).wait_for()
     expect(open_file(second, "approval_policy")).to_contain_text("> 4000")
-    assert "&gt; 4000" in draft_of(demo_site)["approval_policy.dmn"]
+    assert "&gt; 4000" in draft_of(demo_site, KEY)["approval_policy.dmn"]
 
 
 def test_a_newer_version_is_told_and_taken_or_not(
@@ -405,16 +353,16 @@ def test_a_newer_version_is_told_and_taken_or_not(
         admin = session.scalars(sa.select(User).filter_by(email="admin@millwright.example")).one()
         files = as_bytes({**SHIPPED, "approval_policy.dmn": policy})
         deployments.deploy(factory_engine, session, files, by=actor_of(admin), note="250 for consumables")
-    open_studio(page)
+    open_studio(page, KEY)
     warning = page.get_by_role("alert").filter(has_text="Grace Odum deployed version 2")
     expect(warning).to_contain_text("250 for consumables")
     page.goto("/studio")
     expect(page.get_by_role("row", name="Parts approval")).to_contain_text("Version 2 is newer")
-    open_studio(page)
+    open_studio(page, KEY)
     with page.expect_response(is_save):
         warning.get_by_role("button", name="Keep mine").click()
     expect(warning).to_have_count(0)
-    assert "&gt; 3000" in draft_of(demo_site)["approval_policy.dmn"]
+    assert "&gt; 3000" in draft_of(demo_site, KEY)["approval_policy.dmn"]
 
 
 def test_a_new_process_begins_with_a_template(cast: Cast, demo_site: Site) -> None:
@@ -440,9 +388,9 @@ def test_a_new_process_begins_with_a_template(cast: Cast, demo_site: Site) -> No
 def test_an_administrator_deploys_although_a_scenario_fails(cast: Cast, demo_site: Site) -> None:
     grace = cast("admin")
     page = grace.page
-    open_studio(page)
+    open_studio(page, KEY)
     open_file(page, "approval_policy")
-    saved(page, lambda: [type_in_cell(page, rule, 1, "> 3000") for rule in (4, 5)])
+    saved(page, lambda: type_in_column(page, 1, dict.fromkeys((4, 5), "> 3000")))
     deploy(grace, "The scenario is put right tomorrow")
     dialog = page.get_by_role("dialog", name="Deploy")
     dialog.get_by_label("Deploy although scenarios fail").check(timeout=LONG)

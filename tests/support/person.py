@@ -27,15 +27,15 @@ class Person:
         self.press("Sign in")
         expect(self.page).to_have_title("Inbox · Millwright")
 
-    def press(self, what: str | Locator) -> None:
-        """Press a button, with the thumb on a phone."""
+    def press(self, what: str | Locator, *, patience: float = PATIENCE) -> None:
+        """Press a button, with the thumb on a phone; ``patience`` in milliseconds for what takes long."""
         target = what
         if isinstance(target, str):
             target = self.page.get_by_role("main").get_by_role("button", name=target, exact=True)
         if self.phone:
-            target.tap()
+            target.tap(timeout=patience)
         else:
-            target.click()
+            target.click(timeout=patience)
 
     def follow(self, link: str) -> None:
         """Follow a link of the page, on a phone with the thumb."""

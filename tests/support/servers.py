@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 import pymysql
 import redis
@@ -53,6 +54,18 @@ def free_port() -> int:
         return port
 
 
+class Running(Protocol):
+    """What is asked of a process."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def send_signal(self, sig: int) -> None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
 class Server:
     """A running server process, its port, and what it wrote."""
 
@@ -61,14 +74,17 @@ class Server:
     ) -> None:
         self.port = port
         self._log = log
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
+        self._process = self._spawn(command, environment)
+
+    def _spawn(self, command: list[str], environment: dict[str, str] | None) -> Running:
+        with self._log.open("wb") as output:
+            return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the test run, which then stops us in order
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
                 env=environment,
             )
 
@@ -111,7 +127,8 @@ class Server:
         self._process.wait()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have this process ended when the one that started it ends."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.database import configure, engine_options
-from tests.support.servers import Server, free_port
+from tests.support import warm
+from tests.support.servers import Running, Server, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "app.cli"]
@@ -24,9 +25,12 @@ COMMAND = [sys.executable, "-m", "app.cli"]
 class Site(Server):
     """A running site, with its data in the folder ``data``."""
 
-    def __init__(self, command: list[str], *, port: int, data: Path, environment: dict[str, str]) -> None:
-        super().__init__(command, port=port, log=data / "site.log", environment=environment)
+    def __init__(self, arguments: list[str], *, port: int, data: Path, environment: dict[str, str]) -> None:
+        super().__init__(arguments, port=port, log=data / "site.log", environment=environment)
         self.data = data
+
+    def _spawn(self, command: list[str], environment: dict[str, str] | None) -> Running:
+        return warm.start(command, log=self._log, environment=environment or {})
 
     @property
     def url(self) -> str:
@@ -79,7 +83,7 @@ def serve(data: Path, **settings: str) -> Iterator[Site]:
     """Serve the site whose data is in the folder ``data``, until the block ends."""
     port = free_port()
     site = Site(
-        [*COMMAND, "run", "--demo", "--port", str(port)],
+        ["run", "--demo", "--port", str(port)],
         port=port,
         data=data,
         environment=environment(data, **settings),
@@ -88,7 +92,7 @@ def serve(data: Path, **settings: str) -> Iterator[Site]:
         site.wait_until(lambda: urllib.request.urlopen(f"{site.url}/healthz", timeout=5).close(), (OSError,))  # noqa: S310
         yield site
     finally:
-        site.stop()
+        site.kill()  # nobody needs its data any more, and to end in order takes it a second
 
 
 def copy(original: Path, into: Path) -> Path:
