@@ -83,7 +83,7 @@ def with_file(page: Page, action: str, name: str = "") -> None:
     page.get_by_text("Files", exact=True).click()
     page.get_by_role("button", name=action).click()
     if name:
-        page.get_by_role("dialog").get_by_label("Name").fill(name)
+        page.get_by_role("dialog").get_by_label("Name", exact=True).fill(name)
     page.get_by_role("dialog").get_by_role("button").first.click()
 
 
