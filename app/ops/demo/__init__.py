@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event, func, select
 
 from app import clock
 from app.clock import ManualClock
 from app.database import metadata, unit_of_work
 from app.domain.people import User
+from app.engine import monitor
 from app.engine.core import ProcessEngine
 from app.engine.jobs import SessionFactory
+from app.engine.monitor import statistics
 from app.ops.demo import factory, story
 from app.ops.demo.factory import LOGINS, Login
 from app.ops.demo.stage import Stage
@@ -21,7 +27,7 @@ __all__ = ["LOGINS", "Login", "clear", "load", "reset"]
 def load(engine: ProcessEngine, sessions: SessionFactory) -> bool:
     """Load the demonstration into an empty site; where there are users already it does nothing.
 
-    Answers whether it did. Takes some seconds: the past ten days are lived through, each action in a
+    Answers whether it did. Takes some seconds: the past weeks are lived through, each action in a
     transaction of its own.
     """
     with sessions() as session:
@@ -29,12 +35,36 @@ def load(engine: ProcessEngine, sessions: SessionFactory) -> bool:
             return False
     now = clock.now()
     time = ManualClock(now - story.BEGINNING)
-    with clock.use(time):
+    with _hurried(sessions), clock.use(time):
         with sessions() as session, unit_of_work(session):
             deploy_shipped(engine, session)
             factory.build(session)
         story.play(Stage(engine, sessions, time), now)
+        # Of all the weeks: a scheduler would gather them in several steps, while somebody looks already.
+        while statistics.keep_up(engine, sessions):
+            pass
+        monitor.keep_up(engine, sessions)
     return True
+
+
+@contextmanager
+def _hurried(sessions: SessionFactory) -> Iterator[None]:
+    """Do not wait for the disk after each of a thousand transactions: what is lost can be made again."""
+    with sessions() as session:
+        database = session.get_bind().engine
+    if database.dialect.name != "sqlite" or not database.url.database:
+        yield
+        return
+
+    def hurry(connection: Any, record: Any, proxy: Any) -> None:
+        connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(database, "checkout", hurry)
+    try:
+        yield
+    finally:
+        event.remove(database, "checkout", hurry)
+        database.dispose()  # new connections wait again
 
 
 def clear(sessions: SessionFactory) -> None:

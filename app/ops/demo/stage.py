@@ -75,6 +75,11 @@ class Stage:
             )  # fmt: skip
         self._settle()
 
+    def waits_for(self, story: str, task: str) -> bool:
+        """Whether a request, or one of its parts requests, waits for a user task."""
+        with self._sessions() as session:
+            return len(self._tasks(session, story, task)) == 1
+
     def cancel(self, story: str, by: str, reason: str) -> None:
         """Call a request off."""
         with self._sessions() as session, unit_of_work(session):
@@ -100,15 +105,18 @@ class Stage:
 
     def _task(self, session: Session, story: str, name: str) -> UserTask:
         """The open task with this name that belongs to the story's machine and request."""
+        found = self._tasks(session, story, name)
+        if len(found) != 1:
+            raise LookupError(f"{story}: {len(found)} open tasks named {name}")
+        return found[0]
+
+    def _tasks(self, session: Session, story: str, name: str) -> list[UserTask]:
         request = session.scalars(
             select(ProcessInstance).where(ProcessInstance.business_key == self._keys[story])
         ).one()
         belonging = {request.business_key, *_parts_keys(session, request.subject_id)}
         query = select(UserTask).where(UserTask.name == name, UserTask.state == TaskState.OPEN)
-        found = [task for task in session.scalars(query) if task.business_key in belonging]
-        if len(found) != 1:
-            raise LookupError(f"{story}: {len(found)} open tasks named {name}")
-        return found[0]
+        return [task for task in session.scalars(query) if task.business_key in belonging]
 
 
 def _parts_keys(session: Session, request_id: int) -> list[str]:

@@ -1,57 +1,15 @@
-"""What has happened in the demonstration factory in the past days: some of it finished, some under way."""
+"""What has happened in the demonstration factory in the past weeks: most finished, some of it under way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
+from app.ops.demo import routine
+from app.ops.demo.scenes import accept, cancel, do, moment, report, work
 from app.ops.demo.stage import Stage
 
-Scene = Callable[[Stage], None]
-BEGINNING = timedelta(days=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Something that happens, ``ago`` before the demonstration is loaded."""
-
-    ago: timedelta
-    scene: Scene
-
-
-def moment(scene: Scene, *, days: float = 0, hours: float = 0, minutes: float = 0) -> Moment:
-    return Moment(timedelta(days=days, hours=hours, minutes=minutes), scene)
-
-
-def report(story: str, by: str, machine: str, priority: str, description: str, **values: Any) -> Scene:
-    values = {"machine": machine, "priority": priority, "description": description, **values}
-    return lambda stage: stage.report(story, by, **values)
-
-
-def accept(story: str, by: str = "technician") -> Scene:
-    return lambda stage: stage.do(story, "Accept request", by, "accept")
-
-
-def work(story: str, outcome: str, by: str = "technician", **values: Any) -> Scene:
-    if "steps" in values:
-        values["steps"] = [{"description": text, "minutes": minutes} for text, minutes in values["steps"]]
-    if "needs" in values:
-        values["partLines"] = [
-            {"part": part, "quantity": quantity, "reason": reason}
-            for part, quantity, reason in values.pop("needs")
-        ]
-    return lambda stage: stage.do(story, "Carry out work", by, outcome, **values)
-
-
-def do(story: str, task: str, by: str, outcome: str, **values: Any) -> Scene:
-    return lambda stage: stage.do(story, task, by, outcome, **values)
-
-
-def cancel(story: str, by: str, reason: str) -> Scene:
-    return lambda stage: stage.cancel(story, by, reason)
-
+FIRST = timedelta(days=10)  # ago; what was before is told by the routine
+BEGINNING = routine.LENGTH + timedelta(days=1)
 
 FINISHED = (
     # A leaking press: parts from the store at once, confirmed by the supervisor.
@@ -147,6 +105,16 @@ UNDER_WAY = (
     # Nobody has accepted this in time: it is with the maintenance manager, too.
     moment(report("curtain", "supervisor", "M-0004", "HIGH", "The guard switch answers only sometimes.",
                   failure="SAFE-GUARD", machineStopped=True), hours=4.6),
+    # Lies with a technician for too long.
+    moment(report("roller", "supervisor2", "M-0009", "MEDIUM", "Two rollers run hot.", failure="MECH-BRG"),
+           days=6),
+    moment(accept("roller", "technician2"), days=5.8),
+    # The manager has not come to it.
+    moment(report("clutch", "supervisor", "M-0004", "MEDIUM", "The clutch slips after an hour.",
+                  failure="MECH-BELT"), days=5),
+    moment(accept("clutch"), days=4.8),
+    moment(work("clutch", "request_parts", steps=[("Clutch and belt measured", 35)],
+                needs=[("DR-VB68", 1, "Worn flanks")]), days=4.5),
     # Just reported.
     moment(report("gripper", "supervisor2", "M-0008", "HIGH", "The gripper does not open at position 4.",
                   failure="PNEU-LEAK"), minutes=25),
@@ -156,7 +124,8 @@ UNDER_WAY = (
 
 def play(stage: Stage, now: datetime) -> None:
     """Let it all happen, in the order of time, and end at ``now``."""
-    for event in sorted((*FINISHED, *UNDER_WAY), key=lambda event: event.ago, reverse=True):
+    before = routine.moments(FIRST)
+    for event in sorted((*before, *FINISHED, *UNDER_WAY), key=lambda event: event.ago, reverse=True):
         stage.wait_until(now - event.ago)
         event.scene(stage)
     stage.wait_until(now)
