@@ -95,8 +95,10 @@ async function show(container: HTMLElement): Promise<void> {
   const state = (answer ? await answer.json() : JSON.parse(standing ?? "")) as Tokens;
   const waits = "waits" in container.dataset;
   container.hidden = false;
-  const draws = pick === undefined ? draw : drawToPick;
-  const drawn = await draws(container, xml, state, focus ?? "");
+  const drawn =
+    pick !== undefined
+      ? await drawToPick(container, xml, state, focus ?? "")
+      : await draw(container, xml, state, "whole" in container.dataset ? undefined : (focus ?? ""));
   if (waits) tellWaiting(drawn, state);
   const legend = container.nextElementSibling as HTMLElement | null;
   if (legend) {

@@ -71,7 +71,6 @@ def init_web(app: Flask) -> None:
     labels.init_labels(app)
     navigation.init_navigation(app)
     versions.init_versions(app)
-    process_figures.init_process_figures(app)
     monitor.init_live(app)
     errors.init_errors(app)
     for pages in PAGES:

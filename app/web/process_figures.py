@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
+from flask import Blueprint, Response, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.current import site
@@ -228,28 +228,5 @@ def _shared(versions: list[Deployment]) -> dict[str, Any]:
         "periods": PERIODS,
         "versions": [(str(each.version), f"Version {each.version}") for each in versions],
         "url_with": listing.url_with,
-        "crumbs": [("Monitor", url_for("monitor.overview"))] if _has("monitor.overview") else [],
+        "crumbs": [("Monitor", url_for("monitor.overview"))],
     }
-
-
-# -- pages of other parts --------------------------------------------------------------------------
-
-
-def _has(endpoint: str) -> bool:
-    return endpoint in current_app.view_functions
-
-
-def instance_address(instance_id: int) -> str:
-    """The address of an instance in the monitor."""
-    return url_for("monitored.show", instance_id=instance_id) if _has("monitored.show") else ""
-
-
-def instances_address(**filters: Any) -> str:
-    """The address of the list of instances with filters."""
-    return url_for("monitor.instances", **filters) if _has("monitor.instances") else ""
-
-
-def init_process_figures(app: Flask) -> None:
-    """Give templates the addresses of instances."""
-    app.add_template_global(instance_address)
-    app.add_template_global(instances_address)
