@@ -51,7 +51,8 @@ class Operation:
     """Something that can be done to an instance.
 
     ``needs`` are the values that it must be given, ``takes`` those it may be given. Left out, ``task`` and
-    ``incident`` mean all that are open, so that a batch can leave them out.
+    ``incident`` mean all that are open, so that a batch can leave them out. ``for_many`` are those that
+    make sense for instances that nobody has looked at one by one; see :mod:`app.engine.batches`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Operation:
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     right: str = RIGHT
+    for_many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +342,7 @@ _TABLE = (
         "Remind whoever has to do a task, or its group, by a notification. At most once an hour.",
         nudge,
         takes=("task",),
+        for_many=True,
     ),
     Operation(
         "reassign",
@@ -348,6 +351,7 @@ _TABLE = (
         reassign,
         needs=("person",),
         takes=("task",),
+        for_many=True,
     ),
     Operation(
         "escalate",
@@ -356,6 +360,7 @@ _TABLE = (
         escalate,
         needs=("role",),
         takes=("task",),
+        for_many=True,
     ),
     Operation(
         "retry",
@@ -363,6 +368,7 @@ _TABLE = (
         "Run a failed step again, once its cause is mended.",
         retry,
         takes=("incident",),
+        for_many=True,
     ),
     Operation(
         "resolve",
@@ -378,6 +384,7 @@ _TABLE = (
         "Let timers go off",
         "Timers that should have gone off go off now.",
         fire_timers,
+        for_many=True,
     ),
     Operation(
         "move",
@@ -400,14 +407,22 @@ _TABLE = (
         "Give a variable another value. Nothing is run: whatever comes next finds the new value.",
         set_variables,
         needs=("variables",),
+        for_many=True,
     ),
-    Operation("suspend", "Suspend", "Hold it: tasks, timers and messages wait until it is resumed.", suspend),
-    Operation("resume", "Resume", "Let it go on after it was suspended.", resume),
+    Operation(
+        "suspend",
+        "Suspend",
+        "Hold it: tasks, timers and messages wait until it is resumed.",
+        suspend,
+        for_many=True,
+    ),
+    Operation("resume", "Resume", "Let it go on after it was suspended.", resume, for_many=True),
     Operation(
         "cancel",
-        "Cancel",
+        "Cancel the process",
         "Stop the process where it stands, for good. This cannot be taken back.",
         cancel,
+        for_many=True,
     ),
 )
 OPERATIONS: Mapping[str, Operation] = {operation.name: operation for operation in _TABLE}

@@ -30,6 +30,7 @@ from app.engine.models import (
     UserTask,
 )
 from app.engine.monitor import stuck
+from app.engine.monitor.models import Obstacle
 from app.engine.monitor.obstacles import Reason
 from app.engine.monitor.words import Words
 from app.engine.projection import WITH_STATE
@@ -139,7 +140,9 @@ def show(instance_id: int) -> str:
         record_address=links.to_subject(instance.subject_type, instance.subject_id)
         if _may_open_record(session, instance, actor)
         else "",
-        troubles=_troubles(session, instance, possible) if permissions.may(actor, LIST) else [],
+        troubles=_troubles(session, instance, row.incidents, possible)
+        if permissions.may(actor, LIST)
+        else [],
         survey=stuck.age(session),
         places=_places(session, instance, definition, row.open_tasks, failed),
         story=instance_story.part(
@@ -195,11 +198,17 @@ def _may_open_record(session: Session, instance: ProcessInstance, actor: Actor) 
     return about.record is not None and access.may_see_record(session, about.record, actor)
 
 
-def _troubles(session: Session, instance: ProcessInstance, possible: list[Operation]) -> list[Trouble]:
+def _troubles(
+    session: Session, instance: ProcessInstance, failed: list[Incident], possible: list[Operation]
+) -> list[Trouble]:
     offered = {operation.name: operation for operation in possible}
     departments = {row.id: row.name for row in session.execute(sa.select(Department.id, Department.name))}
     found = []
-    for each in stuck.of_instances(session, [instance.id]).get(instance.id, []):
+    listed = stuck.of_instances(session, [instance.id]).get(instance.id, [])
+    known = {(each.obstacle.detail or {}).get("incident") for each in listed}
+    # What has failed since the last survey is told as well.
+    new = [stuck.Stuck(_obstacle(each, instance), instance, None) for each in failed if each.id not in known]
+    for each in [*new, *listed]:
         obstacle = each.obstacle
         chosen: dict[str, Any] = {
             "task": obstacle.task_id,
@@ -222,6 +231,20 @@ def _troubles(session: Session, instance: ProcessInstance, possible: list[Operat
         words = stuck.explain(each, engine().bindings, departments)
         found.append(Trouble(REASONS[each.reason], words, obstacle.since, help_))
     return found
+
+
+def _obstacle(incident: Incident, instance: ProcessInstance) -> Obstacle:
+    """What the next survey will find of an incident; a row that is not stored."""
+    return Obstacle(
+        instance_id=instance.id,
+        process_key=instance.key,
+        reason=Reason.INCIDENT.value,
+        rank=Reason.INCIDENT.rank,
+        element_id=incident.element_id,
+        element_name=incident.element_name,
+        since=incident.created_at,
+        detail={"incident": incident.id, "message": incident.message, "attempts": incident.attempts},
+    )
 
 
 def _places(
