@@ -35,17 +35,12 @@ def related(engine: ProcessEngine, session: Session, instance: ProcessInstance) 
     definition = engine.definition(session, instance.deployment_id)
     subjects = engine.binding(instance.key, definition.outline).related(session, instance.subject_id)
     sent, received = _sent_to(session, instance), _received_from(session, instance)
-    keys = [*sent, *received]
-    about = sa.tuple_(ProcessInstance.subject_type, ProcessInstance.subject_id)
     same = (instance.subject_type, instance.subject_id)
-    condition = sa.or_(
-        about.in_([same, *subjects[-MOST:]]),
-        ProcessInstance.business_key.in_(keys[:MESSAGES]) if keys else sa.false(),
-    )
     query = (
         sa.select(ProcessInstance, Deployment.name, Deployment.version)
         .join(Deployment, Deployment.id == ProcessInstance.deployment_id)
-        .where(condition, ProcessInstance.id != instance.id)
+        .where(ProcessInstance.id.in_(_ids(session, [same, *subjects[-MOST:]], [*sent, *received])))
+        .where(ProcessInstance.id != instance.id)
         .order_by(ProcessInstance.id.desc())
         .limit(MOST)
     )
@@ -61,6 +56,23 @@ def related(engine: ProcessEngine, session: Session, instance: ProcessInstance) 
             how = "about a record that belongs to it"
         found.append(Related(other, name, version, how))
     return found[::-1]
+
+
+def _ids(session: Session, subjects: list[tuple[str, int]], keys: list[str]) -> list[int]:
+    """The newest instances about these records, or with these business keys, each found by its index."""
+    by_type: dict[str, list[int]] = {}
+    for subject_type, subject_id in subjects:
+        by_type.setdefault(subject_type, []).append(subject_id)
+    column = ProcessInstance.id
+    parts = [
+        sa.select(column).where(
+            ProcessInstance.subject_type == subject_type, ProcessInstance.subject_id.in_(subject_ids)
+        )
+        for subject_type, subject_ids in by_type.items()
+    ]
+    if keys:
+        parts.append(sa.select(column).where(ProcessInstance.business_key.in_(keys[:MESSAGES])))
+    return sorted(session.scalars(sa.union(*parts)))[-2 * MOST :]
 
 
 def _sent_to(session: Session, instance: ProcessInstance) -> list[str]:

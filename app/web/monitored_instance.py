@@ -14,6 +14,9 @@ from sqlalchemy.orm import Session
 from app.access import permissions
 from app.access import records as access
 from app.domain.people import Department, User
+from app.domain.process_records import ProcessRecord
+from app.domain.requests import MaintenanceRequest
+from app.domain.spare_parts_requests import SparePartsRequest
 from app.engine import instances, interventions, queries, relations, subjects, user_tasks, waiting
 from app.engine.actors import Actor
 from app.engine.definitions import Definition
@@ -190,12 +193,15 @@ def _may_see(session: Session, instance: ProcessInstance, actor: Actor) -> bool:
 
 def _may_open_record(session: Session, instance: ProcessInstance, actor: Actor) -> bool:
     """Whether the page of the record is there for somebody: who started an instance may see that alone."""
-    about = context.about(session, instance.subject_type, instance.subject_id)
-    if about.parts_request is not None:
-        return access.may_see_parts_request(session, about.parts_request, actor)
-    if about.request is not None:
-        return access.may_see_request(session, about.request, actor)
-    return about.record is not None and access.may_see_record(session, about.record, actor)
+    number = instance.subject_id
+    if instance.subject_type == "maintenance_request":
+        request = session.get(MaintenanceRequest, number)
+        return request is not None and access.may_see_request(session, request, actor)
+    if instance.subject_type == "spare_parts_request":
+        parts_request = session.get(SparePartsRequest, number)
+        return parts_request is not None and access.may_see_parts_request(session, parts_request, actor)
+    record = session.get(ProcessRecord, number) if instance.subject_type == access.RECORD_SUBJECT else None
+    return record is not None and access.may_see_record(session, record, actor)
 
 
 def _troubles(

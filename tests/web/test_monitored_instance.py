@@ -235,7 +235,7 @@ def test_the_page_takes_a_bounded_number_of_statements(
             )  # fmt: skip
     with statements() as many:
         manager.get(address(instance))
-    assert len(many) == len(few) <= 40
+    assert len(many) == len(few) <= 32
 
 
 # -- rights ----------------------------------------------------------------------------------------
