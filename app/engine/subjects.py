@@ -12,6 +12,8 @@ from app.engine.models import ProcessInstance
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
 
+OF_A_RECORD = {"status", "businessKey"}
+
 
 def status_of(engine: ProcessEngine, session: Session, instance: ProcessInstance) -> str:
     """The status of the record that an instance is about, as its binding tells; empty where none has one.
@@ -20,7 +22,7 @@ def status_of(engine: ProcessEngine, session: Session, instance: ProcessInstance
     """
     definition = engine.definition(session, instance.deployment_id)
     for fact in engine.binding(instance.key, definition.outline).facts.values():
-        if fact.fields is not None and not {"status", "businessKey"} <= set(fact.fields):
+        if isinstance(fact.fields, list) or (fact.fields and not OF_A_RECORD <= set(fact.fields)):
             continue
         record = fact.load(session, instance.subject_id)
         if isinstance(record, Mapping) and record.get("businessKey") == instance.business_key:

@@ -1,0 +1,164 @@
+"""What the monitor's pages cost with years of instances behind them.
+
+    python -m benchmarks.monitor [--database URL] [--instances 50000] [--tasks 20000] [--history 1000000]
+
+The demonstration is set up, its instances are written many times over (benchmarks/past.py), the scheduler's
+survey and figures are brought up to date, and each page is asked for several times as a maintenance manager.
+Times are those inside the server; beside them stand the statements, and the ratio to the page of one's own
+profile, in the same run. A database that is given has to be empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from app.database import unit_of_work
+from app.engine.models import OPEN_STATES, ProcessInstance
+from app.engine.monitor import statistics as figures
+from app.engine.monitor import survey
+from benchmarks import past
+
+MANAGER = "manager@millwright.example"
+BARE = "/profile"
+TARGET = 300  # milliseconds
+LARGE = "parts_approval"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--database", help="the address of an empty database")
+    parser.add_argument("--instances", type=int, default=50_000)
+    parser.add_argument("--tasks", type=int, default=20_000)
+    parser.add_argument("--history", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MILLWRIGHT_DATA"] = folder
+        os.environ["MILLWRIGHT_DATABASE_URL"] = (
+            options.database or f"sqlite:///{Path(folder) / 'millwright.db'}"
+        )
+        from app import create_app
+        from app.extensions import db
+        from app.ops import demo, runtime
+
+        app = create_app()
+        engine, jobs = app.extensions["millwright"], app.extensions["millwright.jobs"]
+        with app.app_context():
+            import flask_migrate
+
+            flask_migrate.upgrade(str(runtime.MIGRATIONS))
+            demo.load(engine, jobs.sessions)
+            began = time.perf_counter()
+            with Session(db.engine) as session, unit_of_work(session):
+                written = past.multiply(
+                    session, instances=options.instances, open_tasks=options.tasks, history=options.history
+                )
+            print(f"written in {time.perf_counter() - began:.0f} s: {written}")
+            if db.engine.dialect.name == "sqlite":
+                with db.engine.connect() as connection:
+                    connection.exec_driver_sql("ANALYZE")
+            _catch_up(engine, jobs.sessions)
+        _pages(app, options.rounds)
+
+
+def _catch_up(engine: object, sessions: object) -> None:
+    """Let the scheduler's work begin anew, as after an upgrade."""
+    from app.engine import monitor
+    from app.engine.monitor.models import Mark
+
+    with sessions() as session, unit_of_work(session):  # type: ignore[operator]
+        session.execute(sa.delete(Mark))
+
+    for name, work in (("figures of all days", figures.keep_up), ("survey", survey.keep_up)):
+        began, rounds = time.perf_counter(), 0
+        while work(engine, sessions) and rounds < 1000:  # type: ignore[arg-type]
+            rounds += 1
+        print(f"{name}: {time.perf_counter() - began:.1f} s in {rounds} rounds")
+    began = time.perf_counter()
+    monitor.keep_up(engine, sessions)  # type: ignore[arg-type]
+    print(f"everything the scheduler keeps up: {time.perf_counter() - began:.1f} s")
+
+
+def _pages(app: Flask, rounds: int) -> None:
+    from app.extensions import db
+
+    with app.app_context(), Session(db.engine) as session:
+        newest = session.scalar(
+            sa.select(sa.func.max(ProcessInstance.id)).where(ProcessInstance.state.in_(OPEN_STATES))
+        )
+        database = db.engine
+    client = app.test_client()
+    _sign_in(app, client)
+    addresses = [
+        BARE,
+        "/monitor",
+        "/monitor/state",
+        "/monitor/instances",
+        "/monitor/instances?show=all",
+        "/monitor/instances?show=stuck",
+        f"/monitor/instances?process={LARGE}",
+        "/monitor/instances?q=PR-2026",
+        f"/monitor/instances/{newest}",
+        f"/monitor/processes/{LARGE}",
+        f"/monitor/processes/{LARGE}?days=7",
+        "/monitor/processes/maintenance_request?days=90",
+        f"/monitor/processes/{LARGE}/variants",
+        "/monitor/alerts",
+        "/monitor/batches",
+    ]
+    print(f"\n{'page':56} {'median ms':>9} {'worst ms':>9} {'SQL':>4} {'ratio':>6}")
+    bare = None
+    for address in addresses:
+        taken, statements = [], 0
+        for _ in range(rounds):
+            with _counted(database) as count:
+                began = time.perf_counter()
+                response = client.get(address)
+                taken.append((time.perf_counter() - began) * 1000)
+            statements = count[0]
+        if response.status_code != 200:
+            print(f"{address:56} answered {response.status_code}")
+            continue
+        median = statistics.median(taken)
+        bare = bare or median
+        late = "  over 300 ms" if median > TARGET else ""
+        print(f"{address:56} {median:9.1f} {max(taken):9.1f} {statements:4} {median / bare:6.1f}{late}")
+
+
+def _sign_in(app: Flask, client: FlaskClient) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    from app.ops.demo.factory import PASSWORD
+
+    response = client.post("/sign-in", data={"email": MANAGER, "password": PASSWORD})
+    if response.status_code != 302:
+        raise SystemExit(f"signing in answered {response.status_code}")
+
+
+@contextmanager
+def _counted(database: sa.Engine) -> Iterator[list[int]]:
+    count = [0]
+
+    def note(*_: object) -> None:
+        count[0] += 1
+
+    sa.event.listen(database, "before_cursor_execute", note)
+    try:
+        yield count
+    finally:
+        sa.event.remove(database, "before_cursor_execute", note)
+
+
+if __name__ == "__main__":
+    main()
