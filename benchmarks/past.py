@@ -52,7 +52,7 @@ def multiply(
 
     Some of the open ones are late, as their originals are: their times are moved with them.
     """
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     found = list(_originals(session))
     ended = [each for each in found if each.instance["ended_at"] is not None]
     waiting = [each for each in found if each.open_tasks]

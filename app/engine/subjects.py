@@ -22,7 +22,7 @@ def status_of(engine: ProcessEngine, session: Session, instance: ProcessInstance
     """
     definition = engine.definition(session, instance.deployment_id)
     for fact in engine.binding(instance.key, definition.outline).facts.values():
-        if isinstance(fact.fields, list) or (fact.fields and not OF_A_RECORD <= set(fact.fields)):
+        if isinstance(fact.fields, list) or (fact.fields and not set(fact.fields) >= OF_A_RECORD):
             continue
         record = fact.load(session, instance.subject_id)
         if isinstance(record, Mapping) and record.get("businessKey") == instance.business_key:
