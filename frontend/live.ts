@@ -108,6 +108,7 @@ function listen(list: HTMLElement, address: string, otherwise: () => void): void
     busy = true;
     try {
       await refresh(list);
+      heard = undefined; // the page that came may know more than what was heard before it
       notBefore = Date.now() + AT_LEAST;
     } catch {
       // No connection: the next event, or the next second, tries again.
