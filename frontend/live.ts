@@ -161,3 +161,5 @@ for (const list of document.querySelectorAll<HTMLElement>("[data-live]")) {
   if (stream && "EventSource" in window) listen(list, stream, () => poll(list, live));
   else poll(list, live);
 }
+
+export {};
