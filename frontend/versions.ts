@@ -1,5 +1,5 @@
-// Draws the diagrams of versions, two of them side by side with what differs between them, and follows
-// the progress of a migration. The lists on the pages say the same without it.
+// Draws the diagrams of versions, two of them side by side with what differs between them. The lists on the
+// pages say the same without it.
 import "bpmn-js/dist/assets/diagram-js.css";
 import "bpmn-js/dist/assets/bpmn-js.css";
 import "./css/versions.css";
@@ -47,7 +47,6 @@ interface Drawing {
 type Marks = Record<string, [change: string, kind: string]>;
 
 const SIGNS: Record<string, string> = { added: "+", removed: "−", changed: "±", moved: "↕" };
-const POLL = 1_500; // milliseconds
 const MARGIN = 40; // around what changed, in units of the plan
 
 async function draw(container: HTMLElement): Promise<Drawing | undefined> {
@@ -225,26 +224,7 @@ async function compare(section: HTMLElement): Promise<void> {
   section.dataset["drawn"] = "";
 }
 
-/** Fetches the page again until nothing is left to do. */
-function follow(): void {
-  if (!document.querySelector("[data-progress]")) return;
-  setTimeout(async () => {
-    try {
-      const response = document.hidden ? undefined : await fetch(location.href, { headers: { Accept: "text/html" } });
-      if (response?.ok && !response.redirected) {
-        const page = new DOMParser().parseFromString(await response.text(), "text/html");
-        const fresh = page.getElementById("progress");
-        if (fresh) document.getElementById("progress")?.replaceWith(fresh);
-      }
-    } catch {
-      // No connection: the next round tries again.
-    }
-    follow();
-  }, POLL);
-}
-
 for (const section of document.querySelectorAll<HTMLElement>("[data-comparison]")) void compare(section);
 for (const container of document.querySelectorAll<HTMLElement>("[data-drawing]")) {
   if (!container.closest("[data-comparison]")) void draw(container);
 }
-follow();

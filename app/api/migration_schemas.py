@@ -8,7 +8,8 @@ from pydantic import Field
 
 from app.api.core.schemas import Id, In, Instant, Out, Paging, left_out
 from app.api.process_schemas import ElementId, Reason, Version
-from app.engine.migration_batch import MAXIMUM_INSTANCES, Outcome
+from app.engine.job_batches import MAXIMUM_INSTANCES
+from app.engine.migration_batch import Outcome
 
 MigrationName = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="As `Location` gave it.")]
 Mapping = Annotated[

@@ -7,7 +7,7 @@ stays with its job. See :mod:`app.engine.migration` for what moving means.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -16,22 +16,20 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.engine import jobs, migration
-from app.engine.actors import Actor, Identity
+from app.engine import job_batches, jobs, migration
+from app.engine.actors import Actor
 from app.engine.deployments import get_version
+from app.engine.job_batches import MAXIMUM_INSTANCES
 from app.engine.migration import CannotMigrate
 from app.engine.models import OPEN_STATES, Deployment, Job, JobState, ProcessInstance
-from app.engine.operations import reason_given, tried
+from app.engine.operations import reason_given
 from app.engine.queries import Listed
-from app.errors import BusinessError, MillwrightError, NotFound
+from app.errors import BusinessError, Conflict, NotFound
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
 
 KIND = "migration"
-MAXIMUM_INSTANCES = 2000
-# A failure that nobody planned may be a passing one, such as a lost connection.
-ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,39 +131,28 @@ def begin(
         "toVersion": to_version,
         "mapping": dict(mapping or {}),
         "reason": reason_given(reason),
-        "actor": asdict(by),
+        "actor": job_batches.stored(by),
         "key": key,
     }
     rows = _chosen(session, key, to_version, instance_ids, from_version)
     name = uuid4().hex
-    queued = [
-        jobs.enqueue(
-            session,
-            KIND,
+    payloads = [
+        (
+            row.id,
             {**wanted, "instance": row.id, "businessKey": row.business_key, "fromVersion": row.version},
-            key=f"{KIND}:{name}:{row.id}",
-            instance_id=row.id,
         )
         for row in rows
     ]
-    session.flush()
+    queued = job_batches.queue(session, KIND, name, payloads)
     return Batch(name, [job.id for job in queued])
 
 
 def progress(session: Session, key: str, name: str) -> Progress:
     """How far a batch is. Raises :class:`NotFound` where the process has had none of that name."""
-    first = session.scalars(_jobs_of(name).order_by(Job.id).limit(1)).first()
-    if first is None or first.payload["key"] != key:
+    found = job_batches.counts(session, KIND, name)
+    told = found.first.payload
+    if told["key"] != key:
         raise NotFound("There is no such migration.")
-    still = Job.state == JobState.WAITING
-    moved = sa.and_(Job.state == JobState.DONE, Job.last_error.is_(None))
-    counted = sa.select(
-        sa.func.count(Job.id),
-        sa.func.sum(sa.case((still, 1), else_=0)),
-        sa.func.sum(sa.case((moved, 1), else_=0)),
-    )
-    total, waiting, done = session.execute(counted.where(*_belongs(name))).one()
-    told = first.payload
     return Progress(
         name=name,
         key=key,
@@ -173,50 +160,40 @@ def progress(session: Session, key: str, name: str) -> Progress:
         mapping=told["mapping"],
         reason=told["reason"],
         by=told["actor"]["name"],
-        began_at=first.created_at,
-        total=total,
-        waiting=int(waiting),
-        moved=int(done),
+        began_at=found.began_at,
+        total=found.total,
+        waiting=found.waiting,
+        moved=found.done,
     )
 
 
 def results(session: Session, name: str, *, page: int = 1, page_size: int = 100) -> Listed[Result]:
     """What became of the instances of a batch: those that stay first, then those that wait."""
-    rank = sa.case(
-        (sa.and_(Job.state != JobState.WAITING, Job.last_error.is_not(None)), 0),
-        (Job.state == JobState.WAITING, 1),
-        else_=2,
-    )
-    first = (max(1, page) - 1) * page_size
-    query = _jobs_of(name).order_by(rank, Job.id).limit(page_size).offset(first)
-    total = session.scalar(sa.select(sa.func.count(Job.id)).where(*_belongs(name)))
-    found = [_result(job) for job in session.scalars(query)]
-    return Listed(found, total or 0, max(1, page), page_size)
+    found = job_batches.page(session, KIND, name, page=page, page_size=page_size)
+    return Listed([_result(job) for job in found.items], found.total, found.page, found.page_size)
 
 
 @jobs.job_handler(KIND)
 def _move(engine: ProcessEngine, session: Session, payload: Mapping[str, Any], job: Job) -> None:
-    """Move one instance. That it cannot is an answer too: the job is done, and says why."""
-    if job.attempts >= ATTEMPTS:
-        job.last_error = f"Moving it failed {job.attempts} times. The log tells more: {job.last_error}"[:2000]
-        return
-    refusal: str | None = None
-    try:
-        with tried(session):
+    """Move one instance."""
+
+    def move() -> None:
+        wanted_by = job_batches.actor(payload["actor"])
+        try:
             migration.migrate(
                 engine,
                 session,
                 payload["instance"],
                 payload["to"],
-                _actor(payload["actor"]),
+                wanted_by,
                 payload["reason"],
                 payload["mapping"],
             )
-    except CannotMigrate as refused:
-        refusal = " ".join(refused.reasons)
-    except MillwrightError as refused:
-        refusal = str(refused)
-    job.last_error = refusal
+        except CannotMigrate as refused:
+            # The list of results names the instance beside it.
+            raise Conflict(" ".join(refused.reasons)) from refused
+
+    job_batches.attempt(session, job, "Moving it", move)
 
 
 def _chosen(
@@ -249,14 +226,6 @@ def _open(key: str, to_version: int, from_version: int | None) -> list[sa.Column
     return conditions
 
 
-def _belongs(name: str) -> list[sa.ColumnElement[bool]]:
-    return [Job.kind == KIND, Job.unique_key.startswith(f"{KIND}:{name}:", autoescape=True)]
-
-
-def _jobs_of(name: str) -> sa.Select[Any]:
-    return sa.select(Job).where(*_belongs(name))
-
-
 def _result(job: Job) -> Result:
     if job.state == JobState.WAITING:
         outcome = Outcome.WAITING
@@ -266,10 +235,3 @@ def _result(job: Job) -> Result:
     return Result(
         told["instance"], told["businessKey"], told["fromVersion"], outcome, job.last_error or ""
     )  # fmt: skip
-
-
-def _actor(stored: Mapping[str, Any]) -> Actor:
-    """Whoever wanted it: the history names them."""
-    values = dict(stored)
-    stands_in = tuple(Identity(**identity) for identity in values.pop("stands_in_for", ()))
-    return Actor(**values, stands_in_for=stands_in)

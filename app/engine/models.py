@@ -310,12 +310,16 @@ class JobState(StrEnum):
 
 
 class Job(Base):
-    """Something to do in a transaction of its own: a message, a timer, a retry, an e-mail."""
+    """Something to do in a transaction of its own: a message, a timer, a retry, an e-mail.
+
+    ``batch`` names the order that it is a part of; see :mod:`app.engine.job_batches`.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
         sa.Index("ix_jobs_due", "state", "run_at", "id"),
         sa.Index("ix_jobs_instance", "instance_id", "id"),
+        sa.Index("ix_jobs_batch", "batch", "kind", "state"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -327,5 +331,6 @@ class Job(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(sa.Text)
     instance_id: Mapped[int | None]
+    batch: Mapped[str | None] = mapped_column(sa.String(32))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import sessionmaker
 
-from app.engine import instances, jobs, migration_batch, monitor
+from app.engine import batches, instances, jobs, migration_batch, monitor
 from app.engine.core import ProcessEngine
 from app.jobs import mail, password_links
 from app.jobs.announcements import announce_to
@@ -19,7 +19,7 @@ from app.jobs.sweeper import INTERVAL, Sweeper
 log = logging.getLogger(__name__)
 
 # What does the kinds of jobs that nothing else brings in; those of processes come with the engine.
-HANDLERS = (mail, password_links, migration_batch)
+HANDLERS = (mail, password_links, migration_batch, batches)
 BATCH = 100  # jobs or instances that one sweep takes at a time
 
 

@@ -9,6 +9,7 @@ from app.web import (
     assets,
     attachments,
     auth,
+    batches,
     dry_runs,
     errors,
     formatting,
@@ -59,6 +60,7 @@ PAGES = (
     process_figures.pages,
     monitor.pages,
     monitored_instance.pages,
+    batches.pages,
     navigation.pages,
 )
 

@@ -190,6 +190,12 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/instances/{instanceId}/suspend"): "AM",
     ("POST", "/instances/{instanceId}/resume"): "AM",
     ("POST", "/instances/{instanceId}/cancel"): "AM",
+    # batches
+    ("POST", "/instances/batches/preview"): "AM",
+    ("POST", "/instances/batches"): "AM",
+    ("GET", "/instances/batches"): "AM",
+    ("GET", "/instances/batches/{name}"): "AM",
+    ("GET", "/instances/batches/{name}/results"): "AM",
     # incidents
     ("GET", "/incidents"): "AMO",
     ("GET", "/incidents/{incidentId}"): "AMO",

@@ -123,3 +123,68 @@ class SavedView(Base):
     name: Mapped[str] = mapped_column(sa.String(60))
     query: Mapped[str] = mapped_column(sa.String(1000))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+
+class OperationBatch(Base):
+    """One operation on many instances: what, why, and who wants it. Its jobs have its ``name``.
+
+    ``wanted_by`` is the actor, ``chosen_values`` what the operation is given besides the reason.
+    """
+
+    __tablename__ = "operation_batches"
+    __table_args__ = (sa.Index("ix_operation_batches_user", "user_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    operation: Mapped[str] = mapped_column(sa.String(40))
+    chosen_values: Mapped[Any] = mapped_column(CompactJson)
+    reason: Mapped[str] = mapped_column(sa.String(500))
+    user_id: Mapped[int | None]
+    wanted_by: Mapped[Any] = mapped_column(CompactJson)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+
+class AlertRule(Base):
+    """What somebody wants to be told of: a figure that passes a threshold.
+
+    ``measure`` is one of :class:`app.engine.monitor.measures.Measure`, ``threshold`` in its unit; an empty
+    ``process_key`` means all processes. ``value`` is what was measured last, ``calm_since`` since when a
+    raised rule has not been true any more. Of ``recipients`` see :class:`app.engine.monitor.alerts.Recipients`.
+    """
+
+    __tablename__ = "alert_rules"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(120))
+    measure: Mapped[str] = mapped_column(sa.String(20))
+    process_key: Mapped[str] = mapped_column(sa.String(100), default="")
+    element_id: Mapped[str] = mapped_column(sa.String(100), default="")
+    reason: Mapped[str] = mapped_column(sa.String(20), default="")
+    days: Mapped[int | None]
+    threshold: Mapped[float]
+    active: Mapped[bool] = mapped_column(default=True)
+    recipients: Mapped[Any] = mapped_column(CompactJson)
+    webhook_url: Mapped[str] = mapped_column(sa.String(500), default="")
+    webhook_secret: Mapped[str] = mapped_column(sa.String(100), default="")
+    value: Mapped[float | None]
+    calm_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_by: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+
+class AlertEvent(Base):
+    """That a rule became true, and when it was no longer; ``told`` says in words what was the matter."""
+
+    __tablename__ = "alert_events"
+    __table_args__ = (
+        sa.Index("ix_alert_events_rule", "rule_id", "cleared_at"),
+        sa.Index("ix_alert_events_raised", "raised_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rule_id: Mapped[int] = mapped_column(sa.ForeignKey("alert_rules.id"))
+    raised_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    value: Mapped[float]
+    threshold: Mapped[float]
+    told: Mapped[str] = mapped_column(sa.String(500))
