@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.database import unit_of_work
-from app.engine.models import HistoryEntry, HistoryKind, InstanceState, ProcessInstance
+from app.engine.models import HistoryEntry, HistoryKind, ProcessInstance
 from app.engine.monitor import marks, paths, sketch
 from app.engine.monitor.models import InstanceVariant, Mark, Variant
 from app.engine.monitor.paths import Step
@@ -93,19 +93,14 @@ class Which:
 def listed(session: Session, which: Which, *, most: int = 25) -> Ways:
     """The most frequent paths, at most ``most`` of them, and how many there are in all."""
     conditions = which.conditions()
-    number = sa.func.count()
-    row = session.execute(
-        sa.select(number, sa.func.count(sa.distinct(InstanceVariant.variant_id))).where(*conditions)
-    ).one()
-    instances, variants = row
-    ranked = session.execute(
-        sa.select(InstanceVariant.variant_id, number)
+    counted = session.execute(
+        sa.select(InstanceVariant.variant_id, sa.func.count())
         .where(*conditions)
         .group_by(InstanceVariant.variant_id)
-        .order_by(number.desc(), InstanceVariant.variant_id)
-        .limit(min(most, MOST_LISTED))
     ).all()
-    return Ways(instances, variants, _ways(session, conditions, ranked, instances))
+    instances = sum(number for _, number in counted)
+    ranked = sorted(counted, key=lambda row: (-row[1], row[0]))[: min(most, MOST_LISTED)]
+    return Ways(instances, len(counted), _ways(session, conditions, ranked, instances))
 
 
 def one(session: Session, which: Which, variant_id: int) -> Way | None:
@@ -216,8 +211,8 @@ def _without_path(known: date | None) -> sa.Executable:
             ProcessInstance.ended_at,
         )
         .where(
+            # Only those have an end; by its index alone the few that are new are found.
             ProcessInstance.ended_at.is_not(None),
-            ProcessInstance.state.in_([InstanceState.COMPLETED, InstanceState.CANCELLED]),
             ~has_one,
         )
         .order_by(ProcessInstance.ended_at, ProcessInstance.id)
