@@ -40,6 +40,8 @@ pages = Blueprint("monitor", __name__)
 NEEDED = 10  # lines of what needs a manager now
 CHOICES = 1000  # machines or people that a filter offers
 LOOK = "instances:list"
+# Pages beside these, as far as the site has them.
+ELSEWHERE = (("batches.recent", "Batches", "instances:operate"), ("alerts.listing", "Alerts", LOOK))
 
 REASONS: dict[Reason, Label] = {
     Reason.INCIDENT: Label(SHORT[Reason.INCIDENT], "alert", "bad"),
@@ -81,6 +83,11 @@ def overview_page() -> str:
         names={each.key: each.name for each in processes},
         total=sum(sum(each.stuck.values()) for each in processes),
         weeks=overview.WEEKS,
+        elsewhere=[
+            (url_for(name), text)
+            for name, text, needs in ELSEWHERE
+            if name in current_app.view_functions and permissions.may(current_actor(), needs)
+        ],
         reasons=REASONS,
         list_of=_list_of,
         page_of=_page_of,
