@@ -68,7 +68,9 @@ def _highest(connection: sqlite3.Connection, name: str) -> int:
 
 
 def _multiply(connection: sqlite3.Connection, table: sa.Table, bases: dict[str, int]) -> None:
-    originals = [row[0] for row in connection.execute(f"SELECT id FROM {table.name} ORDER BY id LIMIT 30")]  # noqa: S608
+    # The newest: of tasks and instances they are those that are open.
+    newest = f"SELECT id FROM {table.name} ORDER BY id DESC LIMIT 30"  # noqa: S608
+    originals = [row[0] for row in connection.execute(newest)]
     connection.execute("CREATE TEMP TABLE originals (position INTEGER PRIMARY KEY, id INTEGER)")
     connection.executemany("INSERT INTO originals VALUES (?, ?)", list(enumerate(originals)))
     names = [column.name for column in table.columns]
