@@ -97,7 +97,7 @@ class Factory:
             UserTask.element_id == element,
             UserTask.state == TaskState.OPEN,
         )
-        return self.session.scalars(query).one()
+        return self.session.scalars(query.execution_options(populate_existing=True)).one()
 
 
 @pytest.fixture

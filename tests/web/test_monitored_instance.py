@@ -97,7 +97,9 @@ def confirm(browser: FlaskClient, instance: ProcessInstance, operation: str, **g
         re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', looked.get_data(as_text=True))
     )
     kept = {name: html.unescape(value) for name, value in kept.items()}
-    return browser.post(address(instance, operation), data={**kept, "step": "confirm"})
+    done = browser.post(address(instance, operation), data={**kept, "step": "confirm"})
+    assert done.status_code == 302, text(done)
+    return done
 
 
 def now(factory: Factory, instance: ProcessInstance) -> ProcessInstance:
