@@ -61,6 +61,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
         "MILLWRIGHT_MAIL_FROM": _mail_from(
             env.get("MILLWRIGHT_MAIL_FROM", ""), needed=bool(env.get("MILLWRIGHT_SMTP_URL"))
         ),
+        "MILLWRIGHT_WEBHOOK_HOSTS": env.get("MILLWRIGHT_WEBHOOK_HOSTS", "").lower().split(),
         "MILLWRIGHT_CORS_ORIGINS": env.get("MILLWRIGHT_CORS_ORIGINS", "").split(),
         **_fixed(secure=base_url.startswith("https://")),
     }

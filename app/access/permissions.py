@@ -85,6 +85,8 @@ instances:read                 all   -           -         all   -     all   own
 instances:inspect              all   -           -         all   -     all   -
 instances:operate              all   -           -         all   -     -     -
 incidents:read                 all   -           -         all   -     all   -
+alerts:read                    all   -           -         all   -     all   -
+alerts:write                   all   -           -         all   -     -     -
 decisions:evaluate             all   -           -         all   -     all   -
 """
 

@@ -7,6 +7,7 @@ from flask_cors import CORS
 
 from app.api import (
     activity_logs,
+    alerts,
     analytics,
     attachments,
     auth,
@@ -78,6 +79,7 @@ RESOURCES: tuple[Resource, ...] = (
     batches.resource,
     incidents.resource,
     monitor.resource,
+    alerts.resource,
     messages.resource,
     decisions.resource,
     attachments.resource,

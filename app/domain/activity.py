@@ -21,7 +21,7 @@ from app.domain.columns import LongId
 if TYPE_CHECKING:
     from app.domain.people import User
 
-_SECRET = {"password_hash"}
+_SECRET = {"password_hash", "webhook_secret"}
 _BOOKKEEPING = {"created_at", "updated_at"}
 
 _source: ContextVar[str | None] = ContextVar("activity_source", default=None)

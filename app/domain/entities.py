@@ -24,4 +24,5 @@ class EntityType(StrEnum):
     ATTACHMENT = "ATTACHMENT"
     SETTING = "SETTING"
     PROCESS = "PROCESS"  # one version of it
+    ALERT = "ALERT"
     ACTIVITY_LOG = "ACTIVITY_LOG"

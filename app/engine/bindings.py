@@ -143,7 +143,8 @@ class Bindings:
     ``roles`` maps role codes to names; ``eligible`` lists id and name of the people who hold a role
     (in a department, if one is given), which is whom a task can be delegated to; ``workforce`` tells
     who can be counted on today, ``colleagues`` lists all active people, and ``tell`` notifies some.
-    ``time_zone`` is the site's, by its IANA name: the one that forms ask for times in.
+    ``time_zone`` is the site's, by its IANA name: the one that forms ask for times in. ``site_url`` is where
+    its pages begin, ``webhook_hosts`` are hosts within the house that alerts may be posted to.
 
     ``fallback`` binds a process that ``processes`` does not have, by its outline; without it, such a
     process cannot be deployed. ``reserved_keys`` cannot be keys of such processes.
@@ -161,3 +162,5 @@ class Bindings:
     tell: Tell = lambda *_: None
     person_name: Callable[[Session, int], str] = lambda *_: ""
     time_zone: Callable[[Session], str] = lambda _: "UTC"
+    site_url: str = ""
+    webhook_hosts: frozenset[str] = frozenset()

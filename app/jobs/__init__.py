@@ -23,6 +23,9 @@ def init_jobs(app: Flask) -> None:
     :meth:`JobSystem.start_embedded`."""
     from app.extensions import db
 
+    bindings = app.extensions["millwright"].bindings
+    bindings.site_url = app.config["MILLWRIGHT_BASE_URL"]
+    bindings.webhook_hosts = frozenset(app.config["MILLWRIGHT_WEBHOOK_HOSTS"])
     with app.app_context():
         system = JobSystem(
             app.extensions["millwright"],

@@ -10,7 +10,7 @@ from sqlalchemy.orm import sessionmaker
 
 from app.engine import batches, instances, jobs, migration_batch, monitor
 from app.engine.core import ProcessEngine
-from app.jobs import mail, password_links
+from app.jobs import alert_delivery, mail, password_links
 from app.jobs.announcements import announce_to
 from app.jobs.mail import Mailer
 from app.jobs.redis_queue import RedisQueue
@@ -19,7 +19,7 @@ from app.jobs.sweeper import INTERVAL, Sweeper
 log = logging.getLogger(__name__)
 
 # What does the kinds of jobs that nothing else brings in; those of processes come with the engine.
-HANDLERS = (mail, password_links, migration_batch, batches)
+HANDLERS = (mail, password_links, alert_delivery, migration_batch, batches)
 BATCH = 100  # jobs or instances that one sweep takes at a time
 
 

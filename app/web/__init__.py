@@ -6,6 +6,7 @@ from flask import Flask
 
 from app.web import (
     accounts,
+    alerts,
     assets,
     attachments,
     auth,
@@ -61,6 +62,7 @@ PAGES = (
     monitor.pages,
     monitored_instance.pages,
     batches.pages,
+    alerts.pages,
     navigation.pages,
 )
 

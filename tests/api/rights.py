@@ -204,6 +204,14 @@ RIGHTS: dict[tuple[str, str], str] = {
     # monitor
     ("GET", "/monitor/overview"): "AMO",
     ("GET", "/monitor/obstacles"): "AMO",
+    # alerts
+    ("GET", "/alert-rules"): "AMO",
+    ("GET", "/alert-rules/{ruleId}"): "AMO",
+    ("POST", "/alert-rules"): "AM",
+    ("PUT", "/alert-rules/{ruleId}"): "AM",
+    ("DELETE", "/alert-rules/{ruleId}"): "AM",
+    ("POST", "/alert-rules/{ruleId}/test"): "AM",
+    ("GET", "/alerts"): "AMO",
     # messages and decisions
     ("POST", "/messages"): "U",
     ("POST", "/decisions/{key}/evaluate"): "AMO",

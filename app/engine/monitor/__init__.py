@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from app.engine.monitor import statistics, survey, variants
+from app.engine.monitor import alerts, statistics, survey, variants
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 
 
 def keep_up(engine: ProcessEngine, sessions: SessionFactory) -> None:
-    """Bring figures, survey and paths up to date where their time has come.
+    """Bring figures, survey, alerts and paths up to date where their time has come.
 
     A failure is logged, and tried again at the next call: it keeps nobody's jobs from being done.
     """
-    for work in (statistics, survey, variants):
+    for work in (statistics, survey, alerts, variants):
         try:
             work.keep_up(engine, sessions)
         except Exception:

@@ -149,7 +149,7 @@ class AlertRule(Base):
 
     ``measure`` is one of :class:`app.engine.monitor.measures.Measure`, ``threshold`` in its unit; an empty
     ``process_key`` means all processes. ``value`` is what was measured last, ``calm_since`` since when a
-    raised rule has not been true any more. Of ``recipients`` see :class:`app.engine.monitor.alerts.Recipients`.
+    raised rule has not been true any more. ``recipients`` are ``roles``, ``people`` by id and ``emails``.
     """
 
     __tablename__ = "alert_rules"
