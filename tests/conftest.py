@@ -56,11 +56,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     same with every test that uses a database, but those marked ``sqlite`` and those of the API
     (MILLWRIGHT_DATABASES=all): it takes half an hour instead of ten minutes.
     """
-    marked = metafunc.definition.get_closest_marker("databases") is not None
-    of_the_api = "api" in metafunc.definition.path.parent.parts[-1:]
-    spared = of_the_api or metafunc.definition.get_closest_marker("sqlite") is not None
-    general = ALL_DATABASES and not spared
-    if "database_url" in metafunc.fixturenames and (marked or general):
+    definition = metafunc.definition
+    if definition.get_closest_marker("sqlite") is not None or "database_url" not in metafunc.fixturenames:
+        return
+    marked = definition.get_closest_marker("databases") is not None
+    general = ALL_DATABASES and "api" not in definition.path.parent.parts[-1:]
+    if marked or general:
         kinds = ["sqlite", pytest.param("mariadb", marks=pytest.mark.services)]
         metafunc.parametrize("database_url", kinds, indirect=True)
 
