@@ -22,7 +22,7 @@ from app.engine.monitor.alerts import (
     Told,
     Wanted,
 )
-from app.engine.monitor.measures import Measure
+from app.engine.monitor.measures import AlertMeasure
 from app.engine.monitor.models import AlertRule
 from app.engine.monitor.obstacles import Reason
 from app.engine.webhooks import URL_LENGTH
@@ -46,7 +46,7 @@ class AlertRuleIn(In):
 
     name: Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
     measure: Annotated[
-        Measure,
+        AlertMeasure,
         Field(
             strict=False,
             description="`stuck`: more instances than `threshold` are stuck. `p90`: of a step, or of whole "
@@ -75,7 +75,7 @@ class AlertRuleOut(Out):
 
     id: int
     name: str
-    measure: Measure
+    measure: AlertMeasure
     threshold: float
     process: str | None
     element: str | None
@@ -211,7 +211,7 @@ def _out(state: State) -> AlertRuleOut:
     return AlertRuleOut(
         id=rule.id,
         name=rule.name,
-        measure=Measure(rule.measure),
+        measure=AlertMeasure(rule.measure),
         threshold=rule.threshold,
         process=rule.process_key or None,
         element=rule.element_id or None,

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from app.engine import deployments
 from app.engine.core import ProcessEngine
 from app.engine.monitor.alerts import Wanted
-from app.engine.monitor.measures import KINDS, Measure, Unit
+from app.engine.monitor.measures import KINDS, AlertMeasure, Unit
 from app.engine.monitor.models import AlertRule
 from app.errors import BusinessError
 from app.web.operation_forms import LARGEST_ID, Group
@@ -41,7 +41,7 @@ def steps(engine: ProcessEngine, session: Session) -> list[Group]:
 
 def of_rule(rule: AlertRule) -> MultiDict[str, str]:
     """A rule as the form has it."""
-    kind = KINDS[Measure(rule.measure)]
+    kind = KINDS[AlertMeasure(rule.measure)]
     values: list[tuple[str, str]] = [
         ("name", rule.name),
         ("process", rule.process_key),
@@ -68,7 +68,7 @@ def of_rule(rule: AlertRule) -> MultiDict[str, str]:
     return MultiDict([*values, ("threshold", f"{round(threshold, 4):g}"), ("unit", unit)])
 
 
-def wanted(measure: Measure, given: MultiDict[str, str], active: bool) -> Wanted:
+def wanted(measure: AlertMeasure, given: MultiDict[str, str], active: bool) -> Wanted:
     """The rule that was typed; what its measure has not is left out.
 
     :raises BusinessError: BAD_THRESHOLD (``threshold``), BAD_DAYS (``days``), OTHER_PROCESS (``element``)

@@ -13,7 +13,7 @@ from app.database import unit_of_work
 from app.domain.queries.paging import Page
 from app.engine import deployments
 from app.engine.monitor import alerts, measures, stuck
-from app.engine.monitor.measures import KINDS, Measure, Unit
+from app.engine.monitor.measures import KINDS, AlertMeasure, Unit
 from app.engine.monitor.models import AlertRule
 from app.engine.monitor.obstacles import Reason
 from app.engine.monitor.words import SHORT
@@ -54,12 +54,12 @@ def listing() -> str:
 def new() -> str:
     """What is measured, then the form of that."""
     measure = request.args.get("measure", "")
-    if measure not in list(Measure):
+    if measure not in list(AlertMeasure):
         return render_template("monitor/alert_measures.html", kinds=KINDS)
     given = MultiDict(
         [("roles", me().role or ""), ("days", str(alert_forms.DEFAULT_DAYS)), ("unit", "hours")]
     )
-    return _form(Measure(measure), given)
+    return _form(AlertMeasure(measure), given)
 
 
 @pages.post("/monitor/alerts/new")
@@ -67,15 +67,15 @@ def new() -> str:
 def create() -> ResponseReturnValue:
     """Make an alert as the form says."""
     measure = request.form.get("measure", "")
-    if measure not in list(Measure):
+    if measure not in list(AlertMeasure):
         return redirect(url_for("alerts.new"))
     try:
-        wanted = alert_forms.wanted(Measure(measure), request.form, active=True)
+        wanted = alert_forms.wanted(AlertMeasure(measure), request.form, active=True)
         with unit_of_work(db.session()) as session:
             rule = alerting.create(engine(), session, wanted, me().id)
             rule_id = rule.id
     except BusinessError as refused:
-        return _form(Measure(measure), request.form, refused=refused), 422
+        return _form(AlertMeasure(measure), request.form, refused=refused), 422
     flash("The alert is set. It is looked at every half minute.", "success")
     return redirect(url_for("alerts.show", rule_id=rule_id))
 
@@ -92,7 +92,7 @@ def show(rule_id: int) -> str:
         "monitor/alert.html",
         rule=rule,
         state=alerts.state(engine(), session, rule),
-        kind=KINDS[Measure(rule.measure)],
+        kind=KINDS[AlertMeasure(rule.measure)],
         amount=measures.amount,
         link=measures.link(rule),
         roles=[role_name(role) for role in rule.recipients["roles"]],
@@ -110,7 +110,7 @@ def show(rule_id: int) -> str:
 def edit(rule_id: int) -> str:
     """The form with what the alert is now."""
     rule = alerts.get(db.session(), rule_id)
-    return _form(Measure(rule.measure), alert_forms.of_rule(rule), rule)
+    return _form(AlertMeasure(rule.measure), alert_forms.of_rule(rule), rule)
 
 
 @pages.post("/monitor/alerts/<int:rule_id>/edit")
@@ -118,7 +118,7 @@ def edit(rule_id: int) -> str:
 def change(rule_id: int) -> ResponseReturnValue:
     """Make the alert as the form says."""
     rule = alerts.get(db.session(), rule_id)
-    measure = Measure(rule.measure)
+    measure = AlertMeasure(rule.measure)
     try:
         wanted = alert_forms.wanted(measure, request.form, active=rule.active)
         with unit_of_work(db.session()) as session:
@@ -167,7 +167,7 @@ def delete(rule_id: int) -> ResponseReturnValue:
 
 
 def _form(
-    measure: Measure,
+    measure: AlertMeasure,
     given: MultiDict[str, str],
     rule: AlertRule | None = None,
     refused: BusinessError | None = None,

@@ -24,7 +24,7 @@ from app.database import unit_of_work
 from app.engine import deployments, jobs, webhooks
 from app.engine.models import Deployment, Job
 from app.engine.monitor import marks, measures
-from app.engine.monitor.measures import KINDS, Measure, Unit
+from app.engine.monitor.measures import KINDS, AlertMeasure, Unit
 from app.engine.monitor.models import AlertEvent, AlertRule, Mark
 from app.engine.monitor.obstacles import Reason
 from app.engine.queries import Listed
@@ -381,7 +381,7 @@ def _body(
         "what": told,
         "value": value,
         "threshold": rule.threshold,
-        "unit": KINDS[Measure(rule.measure)].unit.value,
+        "unit": KINDS[AlertMeasure(rule.measure)].unit.value,
         "link": measures.link(rule),
         "alert": event.id if event is not None else None,
         "raisedAt": _text(event.raised_at) if event is not None else None,
@@ -454,9 +454,9 @@ def _check_condition(engine: ProcessEngine, session: Session, wanted: Wanted) ->
         )
     if len(wanted.name.strip()) > NAME_LENGTH:
         raise BusinessError("NAME_TOO_LONG", f"Keep the name under {NAME_LENGTH} characters.", field="name")
-    if wanted.measure not in list(Measure):
+    if wanted.measure not in list(AlertMeasure):
         raise BusinessError("UNKNOWN_MEASURE", "Choose what is measured.", field="measure")
-    kind = KINDS[Measure(wanted.measure)]
+    kind = KINDS[AlertMeasure(wanted.measure)]
     for applies, value, field in (
         (kind.of_step, wanted.element_id, "element"),
         (kind.of_reason, wanted.reason, "reason"),

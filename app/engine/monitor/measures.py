@@ -29,7 +29,7 @@ COUNTED = 100_000
 FEWEST = 5
 
 
-class Measure(StrEnum):
+class AlertMeasure(StrEnum):
     """What is measured."""
 
     STUCK = "stuck"  # instances that are stuck
@@ -61,14 +61,14 @@ class Kind:
     below: bool = False
 
 
-KINDS: Mapping[Measure, Kind] = {
-    Measure.STUCK: Kind(
+KINDS: Mapping[AlertMeasure, Kind] = {
+    AlertMeasure.STUCK: Kind(
         "Instances are stuck",
         "More than so many do not go on, for any reason or for one.",
         Unit.INSTANCES,
         of_reason=True,
     ),
-    Measure.P90: Kind(
+    AlertMeasure.P90: Kind(
         "A step takes long",
         "Of those done within some days, one in ten took longer than this.",
         Unit.SECONDS,
@@ -76,20 +76,22 @@ KINDS: Mapping[Measure, Kind] = {
         of_days=True,
         needs_process=True,
     ),
-    Measure.ON_TIME: Kind(
+    AlertMeasure.ON_TIME: Kind(
         "Tasks are late",
         "Of the tasks done within some days, less than this share was done by its due time.",
         Unit.SHARE,
         of_days=True,
         below=True,
     ),
-    Measure.WAITING: Kind(
+    AlertMeasure.WAITING: Kind(
         "A task waits long",
         "The oldest open task has waited longer than this.",
         Unit.SECONDS,
         of_step=True,
     ),
-    Measure.OPEN: Kind("Instances pile up", "More than so many are open at the same time.", Unit.INSTANCES),
+    AlertMeasure.OPEN: Kind(
+        "Instances pile up", "More than so many are open at the same time.", Unit.INSTANCES
+    ),
 }
 
 
@@ -106,17 +108,17 @@ class Subject(Protocol):
 
 def measure(engine: ProcessEngine, session: Session, subject: Subject) -> float | None:
     """What a rule's figure is now, in its unit; None where there is too little to measure it by."""
-    match Measure(subject.measure):
-        case Measure.STUCK:
+    match AlertMeasure(subject.measure):
+        case AlertMeasure.STUCK:
             reasons = (Reason(subject.reason),) if subject.reason else ()
             filters = Filters(process=subject.process_key or None, reasons=reasons)
             return instance_list.count(session, filters, sort=instance_list.URGENT, most=COUNTED)
-        case Measure.P90:
+        case AlertMeasure.P90:
             today = statistics.today(engine, session)
             found = statistics.by_element(session, subject.process_key, _since(subject, today), today)
             figures = found.get(subject.element_id or WHOLE, Figures())
             return figures.p90 if figures.number >= FEWEST else None
-        case Measure.ON_TIME:
+        case AlertMeasure.ON_TIME:
             today = statistics.today(engine, session)
             steps = [
                 each
@@ -125,9 +127,9 @@ def measure(engine: ProcessEngine, session: Session, subject: Subject) -> float 
             ]
             with_due = sum(each.with_due for each in steps)
             return sum(each.on_time for each in steps) / with_due if with_due >= FEWEST else None
-        case Measure.WAITING:
+        case AlertMeasure.WAITING:
             return _oldest(session, subject)
-        case Measure.OPEN:
+        case AlertMeasure.OPEN:
             query = sa.select(sa.func.count(ProcessInstance.id)).where(ProcessInstance.state.in_(OPEN_STATES))
             if subject.process_key:
                 query = query.where(ProcessInstance.key == subject.process_key)
@@ -138,7 +140,7 @@ def passes(subject: Subject, value: float | None) -> bool:
     """Whether a figure is one that somebody wants to be told of."""
     if value is None:
         return False
-    if KINDS[Measure(subject.measure)].below:
+    if KINDS[AlertMeasure(subject.measure)].below:
         return value < subject.threshold
     return value > subject.threshold
 
@@ -148,19 +150,19 @@ def in_words(subject: Subject, value: float, process: str, element: str) -> str:
     limit = amount(subject.measure, subject.threshold)
     told = amount(subject.measure, value)
     of, within = f" of {process}" if process else "", f" within {days(subject.days or 0)}"
-    match Measure(subject.measure):
-        case Measure.STUCK:
+    match AlertMeasure(subject.measure):
+        case AlertMeasure.STUCK:
             why = f" ({SHORT[Reason(subject.reason)].lower()})" if subject.reason else ""
             return f"{_many(value)}{of} {'is' if value == 1 else 'are'} stuck{why}: more than {limit}."
-        case Measure.P90:
+        case AlertMeasure.P90:
             what = f"“{element}”" if element else "An instance"
             return f"{what}{of} took longer than {told} one time in ten{within}: over {limit}."
-        case Measure.ON_TIME:
+        case AlertMeasure.ON_TIME:
             return f"{told} of the tasks{of} were done on time{within}: below {limit}."
-        case Measure.WAITING:
+        case AlertMeasure.WAITING:
             what = f"“{element}”" if element else "A task"
             return f"{what}{of} has waited {told}: over {limit}."
-        case Measure.OPEN:
+        case AlertMeasure.OPEN:
             return f"{_many(value)}{of} {'is' if value == 1 else 'are'} open: more than {limit}."
 
 
@@ -169,23 +171,23 @@ def rule_in_words(subject: Subject, process: str, element: str) -> str:
     limit = amount(subject.measure, subject.threshold)
     of, within = f" of {process}" if process else "", f" within {days(subject.days or 0)}"
     step = f"“{element}”" if element else ""
-    match Measure(subject.measure):
-        case Measure.STUCK:
+    match AlertMeasure(subject.measure):
+        case AlertMeasure.STUCK:
             why = f": {SHORT[Reason(subject.reason)].lower()}" if subject.reason else ""
             return f"More than {limit} {_plural(subject.threshold)}{of} stuck{why}"
-        case Measure.P90:
+        case AlertMeasure.P90:
             return f"{step or 'Whole instances'}{of} over {limit} one time in ten{within}"
-        case Measure.ON_TIME:
+        case AlertMeasure.ON_TIME:
             return f"Less than {limit} of the tasks{of} on time{within}"
-        case Measure.WAITING:
+        case AlertMeasure.WAITING:
             return f"{step or 'An open task'}{of} waiting for over {limit}"
-        case Measure.OPEN:
+        case AlertMeasure.OPEN:
             return f"More than {limit} {_plural(subject.threshold)}{of} open"
 
 
 def amount(name: str, value: float) -> str:
     """A figure or a threshold of a measure, for people."""
-    match KINDS[Measure(name)].unit:
+    match KINDS[AlertMeasure(name)].unit:
         case Unit.INSTANCES:
             return f"{value:,.0f}"
         case Unit.SECONDS:
@@ -203,12 +205,12 @@ def days(number: int) -> str:
 def link(subject: Subject) -> str:
     """The path of the page that shows more."""
     asked = {"process": subject.process_key, "element": subject.element_id, "reason": subject.reason}
-    match Measure(subject.measure):
-        case Measure.STUCK:
+    match AlertMeasure(subject.measure):
+        case AlertMeasure.STUCK:
             asked = {"show": "stuck", **asked}
-        case Measure.WAITING:
+        case AlertMeasure.WAITING:
             asked = {**asked, "sort": "oldest"}
-        case Measure.P90 | Measure.ON_TIME:
+        case AlertMeasure.P90 | AlertMeasure.ON_TIME:
             return f"/monitor/processes/{subject.process_key}" if subject.process_key else "/monitor"
     query = urlencode({name: value for name, value in asked.items() if value})
     return "/monitor/instances" + (f"?{query}" if query else "")

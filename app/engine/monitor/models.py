@@ -147,7 +147,7 @@ class OperationBatch(Base):
 class AlertRule(Base):
     """What somebody wants to be told of: a figure that passes a threshold.
 
-    ``measure`` is one of :class:`app.engine.monitor.measures.Measure`, ``threshold`` in its unit; an empty
+    ``measure`` is an :class:`app.engine.monitor.measures.AlertMeasure`, ``threshold`` in its unit; an empty
     ``process_key`` means all processes. ``value`` is what was measured last, ``calm_since`` since when a
     raised rule has not been true any more. ``recipients`` are ``roles``, ``people`` by id and ``emails``.
     """
