@@ -5,7 +5,7 @@
 The demonstration is set up, its instances are written many times over (benchmarks/past.py), the scheduler's
 survey and figures are brought up to date, and each page is asked for several times as a maintenance manager.
 Times are those inside the server; beside them stand the statements, and the ratio to the page of one's own
-profile, in the same run. A database that is given has to be empty.
+profile, in the same run. A database that is given is filled if it is empty, and else taken as it is.
 """
 
 from __future__ import annotations
@@ -19,26 +19,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import flask_migrate
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from app import create_app
 from app.database import unit_of_work
+from app.engine import monitor
 from app.engine.models import OPEN_STATES, ProcessInstance
-from app.engine.monitor import statistics as figures
-from app.engine.monitor import survey
+from app.engine.monitor.models import Mark
+from app.extensions import db
+from app.ops import demo, runtime
+from app.ops.demo.factory import PASSWORD
 from benchmarks import past
 
 MANAGER = "manager@millwright.example"
 BARE = "/profile"
 TARGET = 300  # milliseconds
 LARGE = "parts_approval"
+MOST_ROUNDS = 1000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--database", help="the address of an empty database")
+    parser.add_argument("--database", help="the address of a database, empty or filled by an earlier run")
     parser.add_argument("--instances", type=int, default=50_000)
     parser.add_argument("--tasks", type=int, default=20_000)
     parser.add_argument("--history", type=int, default=1_000_000)
@@ -49,51 +55,40 @@ def main() -> None:
         os.environ["MILLWRIGHT_DATABASE_URL"] = (
             options.database or f"sqlite:///{Path(folder) / 'millwright.db'}"
         )
-        from app import create_app
-        from app.extensions import db
-        from app.ops import demo, runtime
-
         app = create_app()
-        engine, jobs = app.extensions["millwright"], app.extensions["millwright.jobs"]
         with app.app_context():
-            import flask_migrate
-
             flask_migrate.upgrade(str(runtime.MIGRATIONS))
-            demo.load(engine, jobs.sessions)
-            began = time.perf_counter()
-            with Session(db.engine) as session, unit_of_work(session):
-                written = past.multiply(
-                    session, instances=options.instances, open_tasks=options.tasks, history=options.history
-                )
-            print(f"written in {time.perf_counter() - began:.0f} s: {written}")
-            if db.engine.dialect.name == "sqlite":
-                with db.engine.connect() as connection:
-                    connection.exec_driver_sql("ANALYZE")
-            _catch_up(engine, jobs.sessions)
+            if demo.load(app.extensions["millwright"], app.extensions["millwright.jobs"].sessions):
+                _fill(db.engine, options)
+                _catch_up(app)
         _pages(app, options.rounds)
 
 
-def _catch_up(engine: object, sessions: object) -> None:
-    """Let the scheduler's work begin anew, as after an upgrade."""
-    from app.engine import monitor
-    from app.engine.monitor.models import Mark
-
-    with sessions() as session, unit_of_work(session):  # type: ignore[operator]
-        session.execute(sa.delete(Mark))
-
-    for name, work in (("figures of all days", figures.keep_up), ("survey", survey.keep_up)):
-        began, rounds = time.perf_counter(), 0
-        while work(engine, sessions) and rounds < 1000:  # type: ignore[arg-type]
-            rounds += 1
-        print(f"{name}: {time.perf_counter() - began:.1f} s in {rounds} rounds")
+def _fill(database: sa.Engine, options: argparse.Namespace) -> None:
     began = time.perf_counter()
-    monitor.keep_up(engine, sessions)  # type: ignore[arg-type]
-    print(f"everything the scheduler keeps up: {time.perf_counter() - began:.1f} s")
+    with Session(database) as session, unit_of_work(session):
+        written = past.multiply(
+            session, instances=options.instances, open_tasks=options.tasks, history=options.history
+        )
+    print(f"written in {time.perf_counter() - began:.0f} s: {written}", flush=True)
+    if database.dialect.name == "sqlite":
+        with database.connect() as connection:
+            connection.exec_driver_sql("ANALYZE")
+
+
+def _catch_up(app: Flask) -> None:
+    """Let the scheduler's work begin anew, as after an upgrade."""
+    engine, sessions = app.extensions["millwright"], app.extensions["millwright.jobs"].sessions
+    with sessions() as session, unit_of_work(session):
+        session.execute(sa.delete(Mark))
+    for work in (monitor.statistics, monitor.survey, monitor.variants):
+        began, rounds = time.perf_counter(), 0
+        while rounds < MOST_ROUNDS and work.keep_up(engine, sessions):
+            rounds += 1
+        print(f"{work.NAME}: {time.perf_counter() - began:.1f} s in {rounds} rounds", flush=True)
 
 
 def _pages(app: Flask, rounds: int) -> None:
-    from app.extensions import db
-
     with app.app_context(), Session(db.engine) as session:
         newest = session.scalar(
             sa.select(sa.func.max(ProcessInstance.id)).where(ProcessInstance.state.in_(OPEN_STATES))
@@ -139,8 +134,6 @@ def _pages(app: Flask, rounds: int) -> None:
 
 def _sign_in(app: Flask, client: FlaskClient) -> None:
     app.config["WTF_CSRF_ENABLED"] = False
-    from app.ops.demo.factory import PASSWORD
-
     response = client.post("/sign-in", data={"email": MANAGER, "password": PASSWORD})
     if response.status_code != 302:
         raise SystemExit(f"signing in answered {response.status_code}")

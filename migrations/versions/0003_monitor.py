@@ -1,4 +1,4 @@
-"""What the monitor reads: awaited events, what is stuck, figures of the days, variants, saved views."""
+"""What the monitor reads: awaited events, what is stuck, figures, variants; saved views, batches, alerts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,12 +13,46 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "alert_rules",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("measure", sa.String(length=20), nullable=False),
+        sa.Column("process_key", sa.String(length=100), nullable=False),
+        sa.Column("element_id", sa.String(length=100), nullable=False),
+        sa.Column("reason", sa.String(length=20), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=True),
+        sa.Column("threshold", sa.Double(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("recipients", database.CompactJson(), nullable=False),
+        sa.Column("webhook_url", sa.String(length=500), nullable=False),
+        sa.Column("webhook_secret", sa.String(length=100), nullable=False),
+        sa.Column("value", sa.Double(), nullable=True),
+        sa.Column("calm_since", database.UtcDateTime(), nullable=True),
+        sa.Column("created_by", sa.Integer(), nullable=True),
+        sa.Column("created_at", database.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert_rules")),
+    )
+    op.create_table(
         "monitor_marks",
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("at", database.UtcDateTime(), nullable=True),
         sa.Column("day", sa.Date(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_monitor_marks")),
     )
+    op.create_table(
+        "operation_batches",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("operation", sa.String(length=40), nullable=False),
+        sa.Column("chosen_values", database.CompactJson(), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=True),
+        sa.Column("wanted_by", database.CompactJson(), nullable=False),
+        sa.Column("created_at", database.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_operation_batches")),
+        sa.UniqueConstraint("name", name=op.f("uq_operation_batches_name")),
+    )
+    op.create_index("ix_operation_batches_user", "operation_batches", ["user_id", "id"])
     op.create_table(
         "process_variants",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -39,6 +73,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_views")),
         sa.UniqueConstraint("user_id", "name", name=op.f("uq_saved_views_user_id_name")),
     )
+    op.create_table(
+        "alert_events",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("rule_id", sa.Integer(), nullable=False),
+        sa.Column("raised_at", database.UtcDateTime(), nullable=False),
+        sa.Column("cleared_at", database.UtcDateTime(), nullable=True),
+        sa.Column("value", sa.Double(), nullable=False),
+        sa.Column("threshold", sa.Double(), nullable=False),
+        sa.Column("told", sa.String(length=500), nullable=False),
+        sa.ForeignKeyConstraint(["rule_id"], ["alert_rules.id"], name=op.f("fk_alert_events_rule_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert_events")),
+    )
+    op.create_index("ix_alert_events_raised", "alert_events", ["raised_at", "id"])
+    op.create_index("ix_alert_events_rule", "alert_events", ["rule_id", "cleared_at"])
     op.create_table(
         "step_statistics",
         sa.Column("day", sa.Date(), nullable=False),
@@ -144,6 +192,9 @@ def downgrade() -> None:
     op.drop_table("instance_variants")
     op.drop_table("event_waits")
     op.drop_table("step_statistics")
+    op.drop_table("alert_events")
     op.drop_table("saved_views")
     op.drop_table("process_variants")
+    op.drop_table("operation_batches")
     op.drop_table("monitor_marks")
+    op.drop_table("alert_rules")
