@@ -7,7 +7,6 @@ an instance that has begun to match a filter meanwhile is not among them.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +19,7 @@ from flask.typing import ResponseReturnValue
 from app.database import unit_of_work
 from app.domain.queries.paging import Page
 from app.engine import batches, interventions
-from app.engine.batches import SAMPLE, Glance
+from app.engine.batches import Glance
 from app.engine.interventions import OPERATIONS, Operation
 from app.engine.job_batches import MAXIMUM_INSTANCES
 from app.engine.monitor import instance_list, views
@@ -208,8 +207,6 @@ def _preview(selection: Selection, operation: Operation, values: dict[str, Any])
         icon_name=ICONS[operation.name],
         glances=glances,
         refused=refused,
-        refusals=Counter(glance.refusal for glance in refused).most_common(),
-        sample=SAMPLE,
         name=uuid4().hex,
         reason=reason.strip(),
         chosen=batch_forms.in_words(engine(), db.session(), values),

@@ -61,7 +61,7 @@ def test_three_are_selected_and_given_to_somebody_else(
     maria.press("Reassign: 3 instances")
 
     # The page follows what is done, by a script or by loading itself again.
-    expect(page.get_by_role("heading", level=2)).to_contain_text("All 3 done")
+    expect(page.get_by_role("main").get_by_role("heading", level=2)).to_contain_text("All 3 done")
     for key in three.values():
         expect(page.get_by_role("link", name=key)).to_be_visible()
     with demo_site.session() as session:
