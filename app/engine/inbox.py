@@ -125,9 +125,13 @@ def _matches(q: str) -> ColumnElement[bool]:
     return or_(*(column.ilike(pattern, escape="\\") for column in columns))
 
 
+# Badges say “999+” from here on; counting further would take every page longer.
+MOST_COUNTED = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Numbers for badges."""
+    """Numbers for badges; ``MOST_COUNTED`` stands for as many or more."""
 
     mine: int
     group: int
@@ -137,15 +141,13 @@ class Counts:
 def counts(session: Session, actor: Actor) -> Counts:
     """How many tasks wait for the actor, for their group, and how many of both are overdue."""
     own, group = _scope(actor, "mine"), for_group(actor)
-    open_ = UserTask.state == TaskState.OPEN
 
-    def count(*conditions: ColumnElement[bool]) -> Select[Any]:
-        return select(func.count(UserTask.id)).where(open_, *conditions)
+    def count(*conditions: ColumnElement[bool]) -> Any:
+        some = select(UserTask.id).where(UserTask.state == TaskState.OPEN, *conditions).limit(MOST_COUNTED)
+        return select(func.count()).select_from(some.subquery()).scalar_subquery()
 
     query: Select[Any] = select(
-        count(own).scalar_subquery(),
-        count(group).scalar_subquery(),
-        count(or_(own, group), UserTask.due_at < clock.now()).scalar_subquery(),
+        count(own), count(group), count(or_(own, group), UserTask.due_at < clock.now())
     )
     mine, free, overdue = session.execute(query).one()
     return Counts(mine, free, overdue)

@@ -129,7 +129,7 @@ def _most_urgent(query: Query, filters: Filters) -> Query:
         .join(ProcessInstance, ProcessInstance.id == Obstacle.instance_id)
         .join(Deployment, Deployment.id == ProcessInstance.deployment_id)
         .outerjoin(UserTask, UserTask.id == Obstacle.task_id)
-        .where(*of_stuck(filters), ~before.exists())
+        .where(*of_stuck(filters, in_order=True), ~before.exists())
     )
 
 

@@ -87,13 +87,15 @@ def listing(
 ) -> Slice[Stuck]:
     """Part of the list, before or after another part (see :func:`app.engine.monitor.keyset.cut`)."""
     query = sa.select(Obstacle, ProcessInstance, UserTask)
-    found = cut(session, _joined(query, filters), URGENCY, size=size, before=before, after=after)
+    found = cut(
+        session, _joined(query, filters, in_order=True), URGENCY, size=size, before=before, after=after
+    )
     return Slice([Stuck(*row[:3]) for row in found.items], found.before, found.after)
 
 
 def page(session: Session, filters: Filters, *, page: int = 1, page_size: int = 25) -> Listed[Stuck]:
     """A page of the list by its number, and how long the list is."""
-    query = _joined(sa.select(Obstacle, ProcessInstance, UserTask), filters)
+    query = _joined(sa.select(Obstacle, ProcessInstance, UserTask), filters, in_order=True)
     total = session.scalar(_joined(sa.select(sa.func.count(Obstacle.id)), filters)) or 0
     rows = session.execute(query.order_by(*URGENCY).limit(page_size).offset((page - 1) * page_size))
     return Listed([Stuck(*row) for row in rows], total, page, page_size)
@@ -163,14 +165,16 @@ def _by_id(session: Session, ids: Sequence[int]) -> dict[int, Stuck]:
     return {row[0].id: Stuck(*row) for row in session.execute(query)}
 
 
-def _joined(query: Query, filters: Filters) -> Query:
-    return _tables(query).where(*of_stuck(filters))
+def _joined(query: Query, filters: Filters, *, in_order: bool = False) -> Query:
+    joined = _tables(query)
+    if filters.version is not None:
+        joined = joined.join(Deployment, Deployment.id == ProcessInstance.deployment_id)
+    return joined.where(*of_stuck(filters, in_order=in_order))
 
 
 def _tables(query: Query) -> Query:
     return (
         query.select_from(Obstacle)
         .join(ProcessInstance, ProcessInstance.id == Obstacle.instance_id)
-        .join(Deployment, Deployment.id == ProcessInstance.deployment_id)
         .outerjoin(UserTask, UserTask.id == Obstacle.task_id)
     )

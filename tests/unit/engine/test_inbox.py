@@ -101,6 +101,18 @@ def test_counts_of_badges(pile: Pile, desk: Desk, clock: ManualClock) -> None:
     assert (counted.mine, counted.group, counted.overdue) == (2, 2, 2)
 
 
+def test_what_a_badge_does_not_show_is_not_counted(
+    pile: Pile, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        pile.add(assignee_id=1)
+        pile.add()
+    monkeypatch.setattr(inbox, "MOST_COUNTED", 3)
+    with desk.sessions() as session:
+        counted = inbox.counts(session, ANN)
+    assert (counted.mine, counted.group, counted.overdue) == (3, 3, 0)
+
+
 # -- finding and sorting ---------------------------------------------------------------------------
 
 
