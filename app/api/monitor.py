@@ -118,8 +118,8 @@ def get_monitor_overview() -> OverviewOut:
     """Get what needs a manager now, and how each process goes."""
     engine, session = calls.engine(), calls.session()
     survey, departments = stuck.age(session), _departments()
-    needed = []
-    for group in stuck.groups(session, limit=NEEDED):
+    found, needed = stuck.piles(session), []
+    for group in stuck.groups(session, found, limit=NEEDED):
         words = explain_group(group, engine.bindings, departments)
         needed.append(
             StuckGroupOut(
@@ -133,7 +133,7 @@ def get_monitor_overview() -> OverviewOut:
                 advice=words.advice,
             )
         )
-    processes = [_process(each) for each in overview.processes(engine, session)]
+    processes = [_process(each) for each in overview.processes(engine, session, found)]
     return OverviewOut(surveyed_at=survey.at, is_old=survey.is_old, needed=needed, processes=processes)
 
 

@@ -69,8 +69,9 @@ def overview_page() -> str:
     """What needs a manager now, and how each process goes."""
     session = db.session()
     revision = overview.revision(session)
-    groups = stuck.groups(session, limit=NEEDED + 1)
-    processes = overview.processes(engine(), session)
+    found = stuck.piles(session)
+    groups = stuck.groups(session, found, limit=NEEDED + 1)
+    processes = overview.processes(engine(), session, found)
     departments = _departments(session)
     return render_template(
         "monitor/overview.html",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -40,11 +41,11 @@ class ProcessOverview:
     weeks: dict[date, Figures]
 
 
-def processes(engine: ProcessEngine, session: Session) -> list[ProcessOverview]:
-    """All processes, by name; with the same number of statements however many there are."""
+def processes(engine: ProcessEngine, session: Session, found: Iterable[stuck.Pile]) -> list[ProcessOverview]:
+    """All processes, by name, with what was ``found`` stuck; as many statements however many there are."""
     today = statistics.today(engine, session)
     since = today - timedelta(days=today.weekday(), weeks=WEEKS - 1)
-    found = stuck.by_process(session)
+    numbers = stuck.by_process(found)
     figures = statistics.by_process(session, since, today)
     weeks = statistics.by_process_and_week(session, since, today)
     none = {since + timedelta(weeks=number): Figures() for number in range(WEEKS)}
@@ -54,7 +55,7 @@ def processes(engine: ProcessEngine, session: Session) -> list[ProcessOverview]:
             name=row.deployment.name,
             version=row.deployment.version,
             open=row.open_instances,
-            stuck=found.get(row.deployment.key, {}),
+            stuck=numbers.get(row.deployment.key, {}),
             instances=figures.get(row.deployment.key, (Figures(), Figures()))[0],
             steps=figures.get(row.deployment.key, (Figures(), Figures()))[1],
             weeks=none | weeks.get(row.deployment.key, {}),

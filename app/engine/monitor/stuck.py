@@ -6,9 +6,11 @@ not taken it off yet.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -24,8 +26,8 @@ from app.engine.monitor.words import SHORT, Words, explain
 from app.engine.queries import Listed, Query
 
 __all__ = [
-    "SHORT", "Age", "Filters", "Group", "Place", "Stuck", "Words",
-    "age", "by_process", "explain", "groups", "listing", "of_instances", "page", "places",
+    "SHORT", "Age", "Filters", "Group", "Pile", "Place", "Stuck", "Words",
+    "age", "by_process", "explain", "groups", "listing", "of_instances", "page", "piles", "places",
 ]  # fmt: skip
 
 URGENCY = (Obstacle.rank, Obstacle.since, Obstacle.id)
@@ -101,34 +103,60 @@ def page(session: Session, filters: Filters, *, page: int = 1, page_size: int = 
     return Listed([Stuck(*row) for row in rows], total, page, page_size)
 
 
-def by_process(session: Session) -> dict[str, dict[Reason, int]]:
-    """How many instances of each process are stuck, by reason; the most urgent reason first."""
-    columns = (Obstacle.process_key, Obstacle.rank, Obstacle.reason)
-    number = sa.func.count(Obstacle.instance_id.distinct())
-    query = _joined(sa.select(*columns, number), Filters()).group_by(*columns).order_by(*columns)
-    found: dict[str, dict[Reason, int]] = {}
-    for key, _, reason, instances in session.execute(query):
-        found.setdefault(key, {})[Reason(reason)] = instances
-    return found
+class Pile(NamedTuple):
+    """How many instances of a process are stuck at one element for one reason, since when the longest."""
+
+    process_key: str
+    rank: int
+    reason: str
+    element_id: str
+    element_name: str
+    instances: int
+    since: datetime
+    first_id: int
 
 
-def groups(session: Session, filters: Filters | None = None, *, limit: int = 10) -> list[Group]:
-    """What is stuck, by process, element and reason: three hundred late tasks of a step are one line.
+def piles(session: Session, filters: Filters | None = None) -> list[Pile]:
+    """What is stuck, counted by process, element and reason; the most urgent first.
 
-    Those of the most urgent reason come first, then those that have one waiting longest.
+    One statement for all that an overview says: it takes a database long to look whether each is still so.
     """
     columns = (Obstacle.process_key, Obstacle.rank, Obstacle.reason, Obstacle.element_id)
-    since, sample = sa.func.min(Obstacle.since), sa.func.min(Obstacle.id)
-    name = sa.func.max(Obstacle.element_name)
-    number = sa.func.count(Obstacle.instance_id.distinct())
-    query = _joined(sa.select(*columns, name, number, since, sample), filters or Filters())
-    ordered = query.group_by(*columns).order_by(Obstacle.rank, since, sample).limit(limit)
-    rows = session.execute(ordered).all()
-    samples = _by_id(session, [row[7] for row in rows])
+    since, first_id = sa.func.min(Obstacle.since), sa.func.min(Obstacle.id)
+    counted = sa.func.count(Obstacle.instance_id.distinct())
+    query = sa.select(*columns, sa.func.max(Obstacle.element_name), counted, since, first_id)
+    grouped = _joined(query, filters or Filters()).group_by(*columns)
+    return [Pile(*row) for row in session.execute(grouped.order_by(Obstacle.rank, since, first_id))]
+
+
+def by_process(found: Iterable[Pile]) -> dict[str, dict[Reason, int]]:
+    """How many instances of each process are stuck, by reason; the most urgent reason first.
+
+    One that is stuck at two elements for the same reason counts at each.
+    """
+    numbers: dict[str, dict[Reason, int]] = {}
+    for pile in found:
+        reasons = numbers.setdefault(pile.process_key, {})
+        reasons[Reason(pile.reason)] = reasons.get(Reason(pile.reason), 0) + pile.instances
+    return numbers
+
+
+def groups(session: Session, found: Iterable[Pile], *, limit: int = 10) -> list[Group]:
+    """The first piles with one instance of each: three hundred late tasks of a step are one line."""
+    chosen = list(islice(found, limit))
+    samples = _by_id(session, [pile.first_id for pile in chosen])
     return [
-        Group(row[0], Reason(row[2]), row[3], row[4], row[5], row[6], samples[row[7]])
-        for row in rows
-        if row[7] in samples
+        Group(
+            process_key=pile.process_key,
+            reason=Reason(pile.reason),
+            element_id=pile.element_id,
+            element_name=pile.element_name,
+            instances=pile.instances,
+            since=pile.since,
+            sample=samples[pile.first_id],
+        )
+        for pile in chosen
+        if pile.first_id in samples
     ]
 
 

@@ -168,16 +168,18 @@ def test_many_instances_at_one_step_are_one_line(desk: Desk, clock: ManualClock)
     desk.start()
     look(desk, clock, hours=4)
     with desk.sessions() as session:
-        groups = stuck.groups(session)
+        groups = stuck.groups(session, stuck.piles(session))
         told = [explain_group(group, desk.bindings).matter for group in groups]
         assert [(group.process_key, group.reason, group.element_id, group.instances) for group in groups] == [
             ("errand", Reason.NOBODY_ELIGIBLE, "check", 1),
             ("errand", Reason.OVERDUE, "ask", 4),
             ("other", Reason.OVERDUE, "ask", 1),
         ]
-        assert stuck.groups(session, limit=1)[0].element_id == "check"
-        assert [group.reason for group in stuck.groups(session, Filters(process="other"))] == ["overdue"]
-        assert stuck.by_process(session) == {
+        assert stuck.groups(session, stuck.piles(session), limit=1)[0].element_id == "check"
+        assert [
+            group.reason for group in stuck.groups(session, stuck.piles(session, Filters(process="other")))
+        ] == ["overdue"]
+        assert stuck.by_process(stuck.piles(session)) == {
             "errand": {Reason.NOBODY_ELIGIBLE: 1, Reason.OVERDUE: 4},
             "other": {Reason.OVERDUE: 1},
         }
@@ -228,7 +230,7 @@ def test_what_is_over_is_left_out_before_the_next_survey(desk: Desk, clock: Manu
     desk.operate(operations.suspend, held)
     assert [found.instance.id for found in listed(desk)] == [stays.id]
     with desk.sessions() as session:
-        assert stuck.by_process(session) == {"errand": {Reason.OVERDUE: 1}}
+        assert stuck.by_process(stuck.piles(session)) == {"errand": {Reason.OVERDUE: 1}}
         assert stuck.page(session, Filters()).total == 1
         assert [row.instance.id for row in urgent(desk)] == [stays.id]
         assert instance_list.count(session, Filters(reasons=tuple(Reason))) == 1
@@ -372,7 +374,7 @@ def test_an_overview_has_each_process_with_its_figures(desk: Desk, clock: Manual
     desk.start()
     monitor.keep_up(desk.engine, desk.sessions)
     with desk.sessions() as session:
-        one, other = overview.processes(desk.engine, session)
+        one, other = overview.processes(desk.engine, session, stuck.piles(session))
     assert (one.key, one.open, other.key, other.open) == ("errand", 1, "other", 1)
     assert one.instances.number == 2 and one.steps.on_time_share == 0.5
     weeks = [(monday.isoformat(), figures.number) for monday, figures in sorted(one.weeks.items())]
@@ -429,11 +431,11 @@ def test_lists_take_the_same_statements_however_long_they_are(desk: Desk, clock:
         with desk.sessions() as session:
             for read in (
                 lambda: stuck.listing(session, Filters(), size=50),
-                lambda: stuck.groups(session),
-                lambda: stuck.by_process(session),
+                lambda: stuck.groups(session, stuck.piles(session)),
+                lambda: stuck.by_process(stuck.piles(session)),
                 lambda: instance_list.listing(session, Filters(), size=50),
                 lambda: instance_list.listing(session, Filters(), sort="urgent", size=50),
-                lambda: overview.processes(desk.engine, session),
+                lambda: overview.processes(desk.engine, session, stuck.piles(session)),
             ):
                 with statements(desk) as seen:
                     read()
