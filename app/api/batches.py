@@ -12,7 +12,7 @@ from app.api.core.schemas import Id, In, Instant, Out, PageOf, Paging, Text, lef
 from app.api.process_schemas import ElementId, Reason, Version
 from app.domain.queries.paging import Page
 from app.engine import batches
-from app.engine.batches import Glance, Outcome, Progress, Result
+from app.engine.batches import BatchOutcome, Glance, Progress, Result
 from app.engine.job_batches import MAXIMUM_INSTANCES
 from app.engine.models import InstanceState
 from app.engine.monitor import instance_list
@@ -118,12 +118,12 @@ class BatchResultOut(Out):
 
     instance_id: int
     business_key: str
-    outcome: Outcome
+    outcome: BatchOutcome
     said: list[str] = Field(description="What was done.")
     reason: str = Field(description="Why it was refused, or what failed so far.")
 
 
-@resource.post("/instances/batches/preview", needs="instances:operate", answers=BatchPreviewOut)
+@resource.post("/instances/batch-preview", needs="instances:operate", answers=BatchPreviewOut)
 def preview_batch(body: BatchIn) -> BatchPreviewOut:
     """Say what an operation would do to the first five of some instances. Nothing is changed."""
     ids = sorted(set(_ids(body)))

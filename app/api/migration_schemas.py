@@ -9,7 +9,7 @@ from pydantic import Field
 from app.api.core.schemas import Id, In, Instant, Out, Paging, left_out
 from app.api.process_schemas import ElementId, Reason, Version
 from app.engine.job_batches import MAXIMUM_INSTANCES
-from app.engine.migration_batch import Outcome
+from app.engine.migration_batch import MigrationOutcome
 
 MigrationName = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="As `Location` gave it.")]
 Mapping = Annotated[
@@ -86,7 +86,7 @@ class MigrationResultOut(Out):
     instance_id: int
     business_key: str
     from_version: int
-    outcome: Outcome
+    outcome: MigrationOutcome
     reason: str = Field(description="Why it stays, or what failed so far.")
 
 

@@ -33,7 +33,7 @@ KIND = "operation"
 SAMPLE = 5  # so many are tried and taken back, to see what would come of all
 
 
-class Outcome(StrEnum):
+class BatchOutcome(StrEnum):
     """What became of one instance of a batch."""
 
     WAITING = "waiting"
@@ -61,7 +61,7 @@ class Result:
 
     instance_id: int
     business_key: str
-    outcome: Outcome
+    outcome: BatchOutcome
     said: list[str]
     reason: str
 
@@ -284,9 +284,9 @@ def _progress(batch: OperationBatch, counted: tuple[int, int, int]) -> Progress:
 
 def _result(job: Job) -> Result:
     if job.state == JobState.WAITING:
-        outcome = Outcome.WAITING
+        outcome = BatchOutcome.WAITING
     else:
-        outcome = Outcome.DONE if job.last_error is None else Outcome.REFUSED
+        outcome = BatchOutcome.DONE if job.last_error is None else BatchOutcome.REFUSED
     told = job.payload
     return Result(
         job.instance_id or 0, told["businessKey"], outcome, told.get("said", []), job.last_error or ""

@@ -40,7 +40,7 @@ class Batch:
     job_ids: list[int]
 
 
-class Outcome(StrEnum):
+class MigrationOutcome(StrEnum):
     """What became of one instance of a batch."""
 
     WAITING = "waiting"
@@ -55,7 +55,7 @@ class Result:
     instance_id: int
     business_key: str
     from_version: int
-    outcome: Outcome
+    outcome: MigrationOutcome
     reason: str
 
 
@@ -228,9 +228,9 @@ def _open(key: str, to_version: int, from_version: int | None) -> list[sa.Column
 
 def _result(job: Job) -> Result:
     if job.state == JobState.WAITING:
-        outcome = Outcome.WAITING
+        outcome = MigrationOutcome.WAITING
     else:
-        outcome = Outcome.MOVED if job.last_error is None else Outcome.STAYED
+        outcome = MigrationOutcome.MOVED if job.last_error is None else MigrationOutcome.STAYED
     told = job.payload
     return Result(
         told["instance"], told["businessKey"], told["fromVersion"], outcome, job.last_error or ""

@@ -35,15 +35,16 @@ SUBJECT = "process_record"
 PREFIXES = frozenset({"MR", "PR"})
 # Keys are parts of addresses: nobody shall take a process for a page, or for a part of the API.
 _RESERVED = """
-    activity_logs admin analytics api attachments auth check checks dashboard decisions departments deploy
-    deployments docs drafts failure_codes forms health healthz impact inbox incidents instances inventory
-    inventory_transactions jobs label machines machine_history maintenance_requests maintenance_types
-    maintenance_work menu message messages meta metrics millwright monitor new notifications openapi overview
-    parts parts_requests people preventive preventive_logs preventive_maintenance preventive_tasks
-    process_record process_records processes profile qr_machines readyz record records register report reports
-    requests roles scan scenario scenarios service_tasks services sessions settings sign_in sign_out
-    spare_parts spare_parts_requests start static statistics stock_locations studio substitutions system tasks
-    template templates token uploads user users validate versions work
+    activity_logs admin alert_rules alerts analytics api attachments auth batches check checks dashboard
+    decisions departments deploy deployments docs drafts failure_codes forms health healthz impact inbox
+    incidents instances inventory inventory_transactions jobs label machine_history machines
+    maintenance_requests maintenance_types maintenance_work menu message messages meta metrics millwright
+    monitor new notifications openapi overview parts parts_requests people preventive preventive_logs
+    preventive_maintenance preventive_tasks process_record process_records processes profile qr_machines
+    readyz record records register report reports requests roles scan scenario scenarios service_tasks
+    services sessions settings sign_in sign_out spare_parts spare_parts_requests start static statistics
+    stock_locations studio substitutions system tasks template templates token uploads user users validate
+    versions work
 """
 RESERVED_KEYS = frozenset(_RESERVED.split())
 

@@ -191,7 +191,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/instances/{instanceId}/resume"): "AM",
     ("POST", "/instances/{instanceId}/cancel"): "AM",
     # batches
-    ("POST", "/instances/batches/preview"): "AM",
+    ("POST", "/instances/batch-preview"): "AM",
     ("POST", "/instances/batches"): "AM",
     ("GET", "/instances/batches"): "AM",
     ("GET", "/instances/batches/{name}"): "AM",

@@ -60,7 +60,7 @@ def test_a_filter_takes_what_fits_and_has_not_ended(api: Api) -> None:
     api.manager.post(f"/instances/{first}/cancel", {"reason": "Twice"})
     api.manager.post(f"/instances/{second}/suspend", {"reason": "Later"})
     body = {"operation": "suspend", "reason": "Fire drill", "filter": {"state": ["running"]}}
-    look = api.manager.post(f"{ADDRESS}/preview", body)
+    look = api.manager.post("/instances/batch-preview", body)
     assert look.status_code == 200, look.json
     assert look.json["total"] == 1
     (glance,) = look.json["sample"]
@@ -70,7 +70,7 @@ def test_a_filter_takes_what_fits_and_has_not_ended(api: Api) -> None:
     assert answer.json["total"] == 1
     api.settle()
     assert api.manager.get(f"/instances/{third}").json["state"] == "suspended"
-    everything = api.manager.post(f"{ADDRESS}/preview", {**body, "filter": {}}).json
+    everything = api.manager.post("/instances/batch-preview", {**body, "filter": {}}).json
     assert everything["total"] == 2
     assert all("suspended already" in glance["refusal"] for glance in everything["sample"])
 

@@ -22,7 +22,7 @@ from app.api.core.endpoints import Endpoint
 from app.domain.people import Role
 from app.extensions import db
 from tests.support import contract, multiplied
-from tests.support.restorable import RestorableSite, restorable_site
+from tests.support.restorable import BATCH, RestorableSite, restorable_site
 
 pytestmark = pytest.mark.sqlite
 
@@ -35,7 +35,7 @@ LISTS = [endpoint for endpoint in PAGED if endpoint.answers.__name__.startswith(
 # They are worked out from whole tables, whichever page of them is shown.
 REPORTS = [endpoint for endpoint in PAGED if endpoint not in LISTS]
 # What a parameter of an address means that is no record's id.
-NAMED = {"entity_type": "MAINTENANCE_REQUEST", "key": "maintenance_request"}
+NAMED = {"entity_type": "MAINTENANCE_REQUEST", "key": "maintenance_request", "name": BATCH}
 MOST = 200  # rows a page
 
 

@@ -29,13 +29,16 @@ from app.domain.people import Role, Substitution, User
 from app.domain.preventive import meters
 from app.domain.preventive.models import Outcome, PreventiveLog
 from app.domain.requests import MaintenanceRequest
+from app.engine import batches, job_batches, migration_batch
 from app.engine.core import ProcessEngine
 from app.engine.models import Deployment, Incident, TaskComment, UserTask
 from app.extensions import db
 from app.ops import demo
+from app.processes.directory import actor_of
 from tests import factories
 
 ANONYMOUS = "anonymous"
+BATCH = "0123456789abcdef" * 2  # the name of a batch of operations, and of a migration
 OWNER = "process owner"  # a technician otherwise
 EMAILS: dict[str, str] = {
     Role.ADMIN: "admin@millwright.example",
@@ -238,6 +241,21 @@ def _add_what_the_story_lacks(session: Session, uploads: Path, admin: User, owne
             ),
         ]
     )
+    _order_batches(session, admin)
+
+
+def _order_batches(session: Session, admin: User) -> None:
+    """A batch and a migration of one instance, which nobody does."""
+    task = session.scalars(sa.select(UserTask).filter_by(state="open").order_by(UserTask.id)).first()
+    assert task is not None
+    by = actor_of(admin)
+    batches.begin(session, "nudge", [task.instance_id], by=by, reason="It is late.", values={}, name=BATCH)
+    move = {
+        "key": "maintenance_request", "instance": task.instance_id, "businessKey": task.business_key,
+        "fromVersion": 1, "to": 1, "toVersion": 1, "mapping": {}, "reason": "The new rule.",
+        "actor": job_batches.stored(by),
+    }  # fmt: skip
+    job_batches.queue(session, migration_batch.KIND, BATCH, [(task.instance_id, move)])
 
 
 def _api_sessions(session: Session) -> list[tuple[str, sessions.UserSession]]:

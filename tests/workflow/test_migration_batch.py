@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.clock import ManualClock
 from app.engine import deployments, history, jobs, migration, migration_batch, operations
-from app.engine.migration_batch import Batch, Outcome
+from app.engine.migration_batch import Batch, MigrationOutcome
 from app.engine.models import Deployment, Job, JobState, ProcessInstance
 from app.errors import BusinessError, NotFound
 from app.processes.shipped import WORKFLOWS, read_folder
@@ -63,7 +63,7 @@ def test_all_that_runs_is_moved_and_the_history_names_who_wanted_it(floor: Floor
     after, results = told(floor, batch)
     assert (after.waiting, after.moved, after.stayed, after.is_done) == (0, 3, 0, True)
     assert (after.by, after.reason, after.to_version) == ("admin", REASON, 2)
-    assert [(result.outcome, result.from_version) for result in results] == [(Outcome.MOVED, 1)] * 3
+    assert [(result.outcome, result.from_version) for result in results] == [(MigrationOutcome.MOVED, 1)] * 3
     assert [version for _, version in running(floor)] == [2, 2, 2]
     assert floor.names() == ["Take it on"] * 3
     with floor.sessions() as session:
@@ -90,13 +90,13 @@ def test_one_that_fails_keeps_no_other_from_it_and_is_given_up_after_three_attem
     assert [version for _, version in running(floor)] == [2, 1, 2]
     state, results = told(floor, batch)
     assert (state.waiting, state.moved, state.is_done) == (1, 2, False)
-    assert (results[0].instance_id, results[0].outcome) == (broken, Outcome.WAITING)
+    assert (results[0].instance_id, results[0].outcome) == (broken, MigrationOutcome.WAITING)
     for _ in range(3):
         clock.advance(minutes=5)
         floor.settle()
     state, results = told(floor, batch)
     assert (state.stayed, state.is_done) == (1, True)
-    assert results[0].outcome == Outcome.STAYED and "the disk is full" in results[0].reason
+    assert results[0].outcome == MigrationOutcome.STAYED and "the disk is full" in results[0].reason
     assert "failed 3 times" in results[0].reason
     assert [version for _, version in running(floor)] == [2, 1, 2]
 
@@ -118,7 +118,7 @@ def test_one_that_succeeds_at_last_has_moved(
     clock.advance(minutes=5)
     floor.settle()
     state, (result,) = told(floor, batch)
-    assert (state.moved, result.outcome, result.reason) == (1, Outcome.MOVED, "")
+    assert (state.moved, result.outcome, result.reason) == (1, MigrationOutcome.MOVED, "")
 
 
 def test_what_has_ended_meanwhile_stays_and_the_answer_says_so(floor: Floor, second: int) -> None:
@@ -129,7 +129,7 @@ def test_what_has_ended_meanwhile_stays_and_the_answer_says_so(floor: Floor, sec
     floor.settle()
     state, results = told(floor, batch)
     assert (state.moved, state.stayed) == (2, 1)
-    assert (results[0].instance_id, results[0].outcome) == (ids[0], Outcome.STAYED)
+    assert (results[0].instance_id, results[0].outcome) == (ids[0], MigrationOutcome.STAYED)
     assert "has ended" in results[0].reason
 
 

@@ -27,7 +27,7 @@ DRAIN_SECONDS = 5.0
 PATIENCE = (1, 3)
 # The part of its time limit for which a call must have had a processor to be the one that took too long:
 # what people write takes a few thousandths of a second.
-GUILTY = 0.2
+GUILTY = 0.5
 
 Answer = TypeVar("Answer")
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.clock import ManualClock
 from app.engine import batches, history, interventions
-from app.engine.batches import Glance, Outcome, Progress, Result
+from app.engine.batches import BatchOutcome, Glance, Progress, Result
 from app.engine.interventions import OPERATIONS
 from app.engine.job_batches import MAXIMUM_INSTANCES
 from app.engine.models import HistoryEntry, Job, ProcessInstance
@@ -73,7 +73,7 @@ def test_each_is_done_and_its_history_says_who_wanted_it_and_why(
     name = order(desk, "reassign", ids(errands), person=2)
     before, waiting = told(desk, name)
     assert (before.total, before.waiting, before.done, before.is_done) == (3, 3, 0, False)
-    assert [result.outcome for result in waiting] == [Outcome.WAITING] * 3
+    assert [result.outcome for result in waiting] == [BatchOutcome.WAITING] * 3
     assert {task.assignee_id for task in desk.tasks()} == {None}
     desk.settle()
     after, results = told(desk, name)
@@ -100,7 +100,7 @@ def test_one_that_is_refused_keeps_no_other_from_it_and_comes_first(
     desk.settle()
     state, results = told(desk, name)
     assert (state.done, state.refused, state.is_done) == (2, 1, True)
-    assert (results[0].instance_id, results[0].outcome) == (errands[0].id, Outcome.REFUSED)
+    assert (results[0].instance_id, results[0].outcome) == (errands[0].id, BatchOutcome.REFUSED)
     assert results[0].reason == f"{errands[0].business_key} has ended." and results[0].said == []
     assert [desk.state(errand) for errand in errands] == ["completed", "suspended", "suspended"]
 
@@ -145,13 +145,13 @@ def test_a_step_that_fails_again_is_no_success(desk: Desk) -> None:
     first = order(desk, "retry", [instance.id])
     desk.settle()
     state, (result,) = told(desk, first)
-    assert (state.done, state.refused, result.outcome) == (0, 1, Outcome.REFUSED)
+    assert (state.done, state.refused, result.outcome) == (0, 1, BatchOutcome.REFUSED)
     assert "fails again" in result.reason and "jammed" in result.reason
     jammed.clear()
     second = order(desk, "retry", [instance.id])
     desk.settle()
     state, (result,) = told(desk, second)
-    assert (state.done, result.outcome, desk.state(instance)) == (1, Outcome.DONE, "completed")
+    assert (state.done, result.outcome, desk.state(instance)) == (1, BatchOutcome.DONE, "completed")
 
 
 @pytest.mark.parametrize(
