@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.extensions import csrf, talisman
@@ -37,6 +38,18 @@ FILE_POLICY = {"default-src": "'none'", "style-src": "'unsafe-inline'", "sandbox
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
+class PageSessions(SecureCookieSessionInterface):
+    """Prolongs a session when a page is opened, and not for what a page fetches beside it.
+
+    The answer to such a call may come after that to a form which the person has sent meanwhile: its cookie
+    would take back what the form has said, such as “Done”.
+    """
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        navigates = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+        return session.modified or (navigates and super().should_set_cookie(app, session))
+
+
 def init_security(app: Flask) -> None:
     """Set up security headers, CSRF protection, session lifetime and request ids."""
     proxies = app.config["MILLWRIGHT_PROXIES"]
@@ -44,6 +57,7 @@ def init_security(app: Flask) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
+    app.session_interface = PageSessions()
     app.permanent_session_lifetime = timedelta(hours=app.config["MILLWRIGHT_SESSION_HOURS"])
     secure = bool(app.config["SESSION_COOKIE_SECURE"])
     csrf.init_app(app)

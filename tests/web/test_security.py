@@ -50,6 +50,13 @@ def test_the_session_cookie_is_kept_from_scripts_and_other_sites(application: Fl
     assert "SameSite=Lax" in cookie
 
 
+def test_what_a_page_fetches_beside_it_does_not_bring_back_an_older_session(browser: FlaskClient) -> None:
+    """Its answer may arrive after that to a form, whose message it would take away."""
+    assert "Set-Cookie" in browser.get("/", headers={"Sec-Fetch-Mode": "navigate"}).headers
+    for mode in ("cors", "no-cors", "same-origin"):
+        assert "Set-Cookie" not in browser.get("/inbox/state", headers={"Sec-Fetch-Mode": mode}).headers
+
+
 def test_over_https_the_cookie_never_travels_without(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
