@@ -11,6 +11,8 @@ from playwright.sync_api import Page, expect
 from app import clock
 from app.database import unit_of_work
 from app.engine.models import TaskState, UserTask
+from app.engine.monitor import survey
+from app.engine.monitor.models import Mark
 from tests.browser.conftest import Cast
 from tests.support.site import Site
 
@@ -18,12 +20,13 @@ SURVEYED = 60_000  # milliseconds within which what is late is found and shown
 
 
 def make_late(site: Site, title: str) -> str:
-    """The open task about that should have been done by now; the business key of its instance."""
+    """The open task about that should have been done by now, and a survey is due; its instance's key."""
     with site.session() as session, unit_of_work(session):
         task = session.scalars(
             sa.select(UserTask).where(UserTask.title == title, UserTask.state == TaskState.OPEN)
         ).one()
         task.due_at = clock.now()
+        session.execute(sa.update(Mark).where(Mark.name == survey.NAME).values(at=None))
         return task.business_key
 
 

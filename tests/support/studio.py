@@ -150,8 +150,8 @@ def call_it(page: Page, name: str) -> None:
 
 
 def become(page: Page, kind: str) -> None:
-    """Change the kind of the element that is chosen, by the keyboard: ``User task``."""
-    page.keyboard.press("r")
+    """Change the kind of the element that is chosen, by the wrench beside it: ``User task``."""
+    page.locator('.djs-context-pad.open [data-action="replace"]').click()
     page.locator(".djs-popup .djs-popup-search input").fill(kind)
     page.locator(".djs-popup .entry").filter(has_text=re.compile(f"^{re.escape(kind)}$", re.I)).first.click()
 
