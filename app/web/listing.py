@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from flask import request, url_for
@@ -19,6 +19,17 @@ def one_of(name: str, allowed: Collection[str], default: str = "") -> str:
     """A filter's value, when it is one of those allowed."""
     value = request.args.get(name, "")
     return value if value in allowed else default
+
+
+def sort(sorts: Mapping[str, Any], default: str) -> str:
+    """The order asked for: a name of ``sorts``, or one with a minus before it; else the default."""
+    value = request.args.get("sort", "")
+    return value if value.removeprefix("-") in sorts else default
+
+
+def in_words(**names: str) -> list[str]:
+    """Which filters hold, for the heading of a file; ``names`` says what each is called."""
+    return [f"{name}: {request.args[key][:200]}" for key, name in names.items() if request.args.get(key)]
 
 
 def words(name: str = "q") -> str:

@@ -57,8 +57,11 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Factory",
+        (Entry("machines.listing", "Machines", "machine"),),
+    ),
+    (
+        "Stock",
         (
-            Entry("machines.listing", "Machines", "machine"),
             Entry("parts.listing", "Spare parts", "box"),
             Entry("parts_requests.listing", "Parts requests", "cart", needs="spare-parts-requests:read"),
         ),
@@ -81,6 +84,10 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 also=("versions", "migrations"),
             ),
         ),
+    ),
+    (
+        "Administration",
+        (Entry("departments.listing", "Departments", "building", needs="departments:write"),),
     ),
     (
         "You",
