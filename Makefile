@@ -14,6 +14,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 MODULES := node_modules/.installed
+PEERS := .venv-peers/.installed
 ASSETS := app/static/build/manifest.json
 SOURCES := $(shell find frontend -type f 2>/dev/null) package.json
 
@@ -46,6 +47,8 @@ format: $(INSTALLED_DEV)  ## Format Python and templates
 	$(BIN)/ruff format .
 	$(BIN)/djlint --reformat --quiet app/templates
 
+peers: $(PEERS)  ## Install the other programs that some tests hold ours against
+
 install: $(INSTALLED_DEV) $(MODULES)  ## Install everything that a developer needs
 
 assets: $(INSTALLED) $(MODULES)  ## Build the scripts and styles
@@ -57,10 +60,12 @@ lock: $(INSTALLED_DEV)  ## Write the lock files anew from pyproject.toml and pac
 	$(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --upgrade --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock \
 	  --custom-compile-command "make lock"
+	$(BIN)/uv pip compile tests/peers/pm4py.in --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --upgrade --output-file tests/peers/pm4py.lock --custom-compile-command "make lock"
 	$(NODE) npm install --package-lock-only --no-audit --no-fund
 
 clean:  ## Remove what was installed and built; the data in var/ stays
-	rm -rf $(VENV) node_modules app/static/build app/engine/feel/bundle app/exports/fonts millwright.egg-info
+	rm -rf $(VENV) .venv-peers node_modules app/static/build app/engine/feel/bundle app/exports/fonts millwright.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find app tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -80,6 +85,13 @@ $(INSTALLED_DEV): requirements-dev.lock $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# Apart from ours: pm4py is under the AGPL, and brings much that nothing here needs.
+$(PEERS): tests/peers/pm4py.lock
+	@sh tools/make-venv .venv-peers
+	@echo "Installing pm4py (once, about a minute) ..."
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/peers/pm4py.lock
+	@touch $@
+
 $(MODULES): package.json package-lock.json | $(INSTALLED)
 	@echo "Installing the packages of the pages' scripts (once) ..."
 	@$(NODE) npm ci --no-audit --no-fund --loglevel=error
@@ -90,4 +102,4 @@ $(ASSETS): $(SOURCES) $(MODULES)
 	@$(NODE) npm run --silent build
 	@touch $@
 
-.PHONY: help run demo test check format install assets lock clean
+.PHONY: help run demo test check format peers install assets lock clean

@@ -143,6 +143,15 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Clamd]:
         pytest.skip(str(missing))
 
 
+@pytest.fixture(scope="session")
+def pm4py() -> Path:
+    """The Python that has pm4py, in an environment of its own."""
+    python = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("pm4py is not installed: make peers")
+    return python
+
+
 # -- databases -------------------------------------------------------------------------------------
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from tests.web.conftest import Factory, SignIn
 
 KEY = "maintenance_request"
 ADDRESS = f"/monitor/processes/{KEY}"
+READ_LOG = Path(__file__).parents[1] / "peers" / "read_log.py"
 
 
 @pytest.fixture
@@ -236,6 +239,23 @@ def test_the_log_names_nobody_unless_asked(worked: Factory, maria: FlaskClient) 
     assert "Tomasz Wolski" not in answer.text
     assert "Tomasz Wolski" in maria.get(f"{ADDRESS}/events.xes?names=1").text
     assert "Tomasz Wolski" in maria.get(f"{ADDRESS}/events.csv?names=1").text
+
+
+def test_pm4py_finds_in_the_log_what_happened(
+    worked: Factory, maria: FlaskClient, pm4py: Path, tmp_path: Path
+) -> None:
+    data = maria.get(f"{ADDRESS}/events.xes").data
+    ours = xes.read(data)
+    (tmp_path / "log.xes").write_bytes(data)
+    command = [str(pm4py), str(READ_LOG), str(tmp_path / "log.xes")]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    events = [event for trace in ours.traces for event in trace.events]
+    assert found["cases"] == sorted(trace.name for trace in ours.traces)
+    assert found["events"] == len(events)
+    assert set(found["activities"]) == {event["concept:name"] for event in events}
+    assert {"Accept request", "Carry out work"} <= set(found["activities"])
+    assert "UTC" in found["times"]
+    assert found["starts"] == sorted({trace.events[0]["concept:name"] for trace in ours.traces})
 
 
 def test_the_log_of_days_without_any(worked: Factory, maria: FlaskClient) -> None:
