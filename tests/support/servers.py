@@ -163,6 +163,9 @@ def mariadb(folder: Path) -> Iterator[MariaDb]:
     installer = find("mariadb-install-db", "mysql_install_db", package="mariadb-server")
     data, socket_path, log = folder / "data", folder / "mariadb.sock", folder / "mariadb.log"
     user = ["--user=root"] if os.geteuid() == 0 else []
+    # Two that are made at the same moment would take each other's temporary tables in a shared folder.
+    temporary = folder / "tmp"
+    temporary.mkdir()
     made = subprocess.run(
         [
             installer,
@@ -175,6 +178,7 @@ def mariadb(folder: Path) -> Iterator[MariaDb]:
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "TMPDIR": str(temporary)},
     )
     if made.returncode:
         raise RuntimeError(f"{installer} failed:\n{made.stdout[-2000:]}{made.stderr[-2000:]}")
@@ -184,6 +188,7 @@ def mariadb(folder: Path) -> Iterator[MariaDb]:
             program,
             "--no-defaults",
             f"--datadir={data}",
+            f"--tmpdir={temporary}",
             f"--socket={socket_path}",
             f"--pid-file={folder / 'mariadb.pid'}",
             "--bind-address=127.0.0.1",
