@@ -11,12 +11,19 @@ from werkzeug.exceptions import HTTPException
 
 from app import config as configuration
 from app.extensions import init_database
+from app.routing import LateRule
 from app.security import init_security
+
+
+class Application(Flask):
+    """Flask, with rules that are quick to register."""
+
+    url_rule_class = LateRule
 
 
 def build(config: Mapping[str, Any] | None = None) -> Flask:
     """See :func:`app.create_app`."""
-    app = Flask("app", static_url_path="/static")
+    app = Application("app", static_url_path="/static")
     app.config.update(configuration.from_environment())
     app.config.update(config or {})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

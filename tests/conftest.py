@@ -47,6 +47,16 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ["MILLWRIGHT_SECRET_KEY"] = "tests only"
     os.environ["MILLWRIGHT_DATA"] = "/nonexistent"
+    share_templates()
+
+
+def share_templates() -> None:
+    """Applications that are made one after the other compile each template once for all."""
+    from flask import Flask
+
+    from tests.support.application import KeptBytecode
+
+    Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": KeptBytecode()}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -195,9 +205,20 @@ def _emptied_mariadb_url(_mariadb_tables: sa.Engine) -> Iterator[str]:
             connection.exec_driver_sql(f"TRUNCATE TABLE {name}")
 
 
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with all tables and nothing in them; tests work on copies."""
+    path = tmp_path_factory.mktemp("empty") / "empty.db"
+    _create_tables(f"sqlite:///{path}").dispose()
+    return path
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[sa.Engine]:
+def database(database_url: str, empty_sqlite: Path) -> Iterator[sa.Engine]:
     """A database with all tables of the product."""
+    path = Path(database_url.removeprefix("sqlite:///"))
+    if database_url.startswith("sqlite") and not path.exists():
+        shutil.copyfile(empty_sqlite, path)
     database = _create_tables(database_url)
     yield database
     database.dispose()

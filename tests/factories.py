@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import cache
 from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy.orm import Session
 
@@ -31,7 +32,8 @@ _numbers = count(1)
 
 @cache
 def _password_hash() -> str:
-    return passwords.hash_password(PASSWORD)
+    with patch.object(passwords, "ROUNDS", 4):  # what takes time here takes it at each of many sign-ins
+        return passwords.hash_password(PASSWORD)
 
 
 def _added(session: Session, row: Any) -> Any:
