@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import sys
+import signal
 import threading
 import urllib.error
 import urllib.request
@@ -24,7 +24,8 @@ from app.domain import sessions
 from app.domain.people import User
 from app.extensions import db
 from tests.support import site as sites
-from tests.support.servers import Server, free_port
+from tests.support import warm
+from tests.support.servers import Running, Server, free_port
 
 LONG_ENOUGH = 60  # seconds
 
@@ -48,6 +49,15 @@ class Node(Server):
     def __init__(self, *arguments: Any, people: dict[str, str], **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._tokens = people
+
+    def _spawn(self, command: list[str], environment: dict[str, str] | None) -> Running:
+        return warm.start(command, log=self._log, environment=environment or {}, program="gunicorn")
+
+    def stop(self) -> None:
+        """End the node at once: none of its calls is under way."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        super().stop()
 
     def get(self, who: str, path: str) -> Answer:
         return self.call(who, path, None, method="GET")
@@ -102,7 +112,7 @@ def node(url: str, folder: Path, people: dict[str, str], *, workers: int = 1) ->
     }
     running = Node(
         [
-            sys.executable, "-m", "gunicorn", "--workers", str(workers), "--threads", "4",
+            "--workers", str(workers), "--threads", "4",
             "--bind", f"127.0.0.1:{port}", "app:create_app()",
         ],
         port=port,

@@ -1,4 +1,4 @@
-"""Starts ``millwright`` quickly, from a process that has imported all of it and nothing else.
+"""Starts ``millwright`` or ``gunicorn`` quickly, from a process that has imported all of it and nothing else.
 
 Importing takes five times as long as making the application, and browser tests start one site each. Run as a
 program, this reads what to start from its input, a line of JSON each, and answers the number of the process.
@@ -58,8 +58,10 @@ class Forked:
         return 0
 
 
-def start(arguments: list[str], *, log: Path, environment: dict[str, str]) -> Forked:
-    """Run ``millwright`` with these arguments, what it writes going to ``log``."""
+def start(
+    arguments: list[str], *, log: Path, environment: dict[str, str], program: str = "millwright"
+) -> Forked:
+    """Run ``millwright`` or ``gunicorn`` with these arguments, what it writes going to ``log``."""
     global _nursery
     if _nursery is None or _nursery.poll() is not None:
         _nursery = subprocess.Popen(
@@ -72,7 +74,13 @@ def start(arguments: list[str], *, log: Path, environment: dict[str, str]) -> Fo
             preexec_fn=die_with_parent,
         )
     assert _nursery.stdin is not None and _nursery.stdout is not None
-    order = {"arguments": arguments, "log": str(log), "environment": environment, "folder": str(Path.cwd())}
+    order = {
+        "program": program,
+        "arguments": arguments,
+        "log": str(log),
+        "environment": environment,
+        "folder": str(Path.cwd()),
+    }
     _nursery.stdin.write(json.dumps(order) + "\n")
     _nursery.stdin.flush()
     return Forked(int(_nursery.stdout.readline()))
@@ -106,9 +114,15 @@ def _become(order: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
-    from app.cli import cli
+    if order["program"] == "gunicorn":
+        from gunicorn.app.wsgiapp import run
 
-    cli.main(args=order["arguments"], prog_name="millwright")
+        sys.argv = ["gunicorn", *order["arguments"]]
+        run()
+    else:
+        from app.cli import cli
+
+        cli.main(args=order["arguments"], prog_name="millwright")
 
 
 if __name__ == "__main__":
