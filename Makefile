@@ -6,7 +6,7 @@ MAKEFLAGS += --no-builtin-rules
 
 PORT ?= 5000
 HOST ?= 127.0.0.1
-WORKERS ?= 2          # parallel test processes
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)  # parallel test processes: some only wait
 TESTS ?= tests
 
 VENV := .venv
