@@ -104,6 +104,19 @@ def forget_failures(session: Session, email: str) -> None:
         session.flush()
 
 
+def locked_until(session: Session, email: str) -> datetime | None:
+    """Until when nobody can sign in with an address, because of too many wrong passwords."""
+    return _locked(_find(session, email))
+
+
+def unlock(session: Session, user: User, by: int | None) -> None:
+    """Let somebody sign in again who failed too often, once it is known that it was them."""
+    if locked_until(session, user.email) is None:
+        return
+    forget_failures(session, user.email)
+    activity.record(session, "UNLOCK", EntityType.USER, user.id, by)
+
+
 def _remember(session: Session, checked: Checked, user: User | None) -> datetime | None:
     """Count a failure; answers until when the address is locked by it, if it is."""
     now = clock.now()

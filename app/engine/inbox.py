@@ -138,6 +138,13 @@ class Counts:
     overdue: int
 
 
+def assigned_count(session: Session, user_id: int) -> int:
+    """How many open tasks somebody has taken or been given."""
+    query = select(func.count()).select_from(UserTask)
+    query = query.where(UserTask.assignee_id == user_id, UserTask.state == TaskState.OPEN)
+    return session.scalar(query) or 0
+
+
 def counts(session: Session, actor: Actor) -> Counts:
     """How many tasks wait for the actor, for their group, and how many of both are overdue."""
     own, group = _scope(actor, "mine"), for_group(actor)

@@ -1,4 +1,4 @@
-"""Asking before a record is deleted, and deleting it where nothing needs it."""
+"""Asking before something is done that is hard to take back, such as deleting a record, and doing it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,17 @@ def ask_and_delete(
     then: str,
     crumbs: Sequence[tuple[str, str]],
     lead: str = "Only what nothing refers to can be deleted. What has a history is taken out of use instead.",
+    title: str = "",
+    button: str = "Delete",
+    keep: str = "Keep it",
+    refused: str = "It cannot be deleted",
+    done: str = "",
 ) -> ResponseReturnValue:
     """The page that asks (GET), or the record deleted (POST) and the list it was in.
 
     ``what`` names the record ("the department Assembly"), ``back`` is its page, ``then`` the list.
-    A refusal is shown on the page.
+    A refusal is shown on the page. The other texts are for what is not deleting: ``title`` asks, ``button``
+    and ``keep`` answer, ``refused`` heads a refusal, ``done`` says what has been done.
     """
     refusal, status = "", 200
     if request.method == "POST":
@@ -35,16 +41,18 @@ def ask_and_delete(
         except (BusinessError, Conflict) as error:
             refusal, status = str(error), 409
         else:
-            flash(f"{what[0].upper()}{what[1:]} is deleted.", "success")
+            flash(done or f"{what[0].upper()}{what[1:]} is deleted.", "success")
             return redirect(then)
     page = render_template(
         "record_delete.html",
-        title=f"Delete {what}?",
+        title=title or f"Delete {what}?",
         lead="" if refusal else lead,
         refusal=refusal,
+        refused=refused,
         address=request.path,
         back=back,
-        button="Delete",
+        button=button,
+        keep=keep,
         crumbs=crumbs,
     )
     return page, status

@@ -1,4 +1,4 @@
-"""Departments: listed, added, renamed, taken out of use, deleted."""
+"""Departments: listed, looked at, added, renamed, taken out of use, deleted."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from app.access import permissions
+from app.access.records import followed_requests
 from app.domain import departments
 from app.domain.people import Department
-from app.domain.queries import catalogues
+from app.domain.queries import catalogues, machines, requests
+from app.domain.queries import people as users
 from app.domain.queries.paging import EVERY, Page
 from app.domain.reports.model import Kind
+from app.domain.requests import OPEN_STATUSES
 from app.errors import NotFound
 from app.extensions import db
 from app.web import list_files, listing
@@ -25,6 +28,7 @@ pages = Blueprint("departments", __name__)
 READ, WRITE = "departments:read", "departments:write"
 SORTS = {"name": "By name", "-createdAt": "Newest first", "-updatedAt": "Changed last"}
 USE = {"": None, "yes": True, "no": False}
+SHOWN = 10  # machines, people and requests of a department
 COLUMNS = (
     FileColumn("Department", lambda row: row.name),
     FileColumn("In use", lambda row: "yes" if row.active else "no"),
@@ -72,6 +76,28 @@ def export(form: str) -> ResponseReturnValue:
     return list_files.answer(form, "departments", "Departments", COLUMNS, rows, narrowed=narrowed)
 
 
+@pages.get("/departments/<int:department_id>")
+@permission_required(READ)
+def show(department_id: int) -> str:
+    """One department: its machines, its people, and what is open there."""
+    session, actor, found = db.session(), current_actor(), _get(department_id)
+    followed = followed_requests(actor).filters
+    sees_requests = not followed or followed.get("department_id") == department_id
+    return render_template(
+        "departments/show.html",
+        department=found,
+        machines=machines.list_machines(session, department_id=department_id, page_size=SHOWN),
+        people=users.list_users(session, department_id=department_id, active=True, page_size=SHOWN),
+        open_requests=requests.list_requests(
+            session, department_id=department_id, statuses=OPEN_STATUSES, sort="priority", page_size=SHOWN
+        )
+        if sees_requests
+        else None,
+        sees_users=permissions.may(actor, "users:read"),
+        may_write=permissions.may(actor, WRITE),
+    )
+
+
 @pages.route("/departments/new", methods=["GET", "POST"])
 @permission_required(WRITE)
 def new() -> ResponseReturnValue:
@@ -98,7 +124,7 @@ def edit(department_id: int) -> ResponseReturnValue:
 
     if request.method == "POST" and attempt(form, save) is not None:
         flash(f"{found.name} is saved.", "success")
-        return redirect(url_for("departments.listing"))
+        return redirect(url_for("departments.show", department_id=department_id))
     return _form(form, _get(department_id))
 
 

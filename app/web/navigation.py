@@ -87,7 +87,14 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Administration",
-        (Entry("departments.listing", "Departments", "building", needs="departments:write"),),
+        (
+            Entry("users.listing", "Users", "users", needs="users:read", also=("user_actions",)),
+            Entry("departments.listing", "Departments", "building", needs="departments:write"),
+            Entry("failure_codes.listing", "Failure codes", "alert", needs="failure-codes:write"),
+            Entry("maintenance_types.listing", "Maintenance types", "tag", needs="maintenance-types:write"),
+            Entry("activity.listing", "Activity log", "list", needs="activity-logs:read"),
+            Entry("settings.show", "Settings", "sliders", needs="settings:write"),
+        ),
     ),
     (
         "You",

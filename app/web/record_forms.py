@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from wtforms import BooleanField, DateField, DecimalField, Field, Form, HiddenField, IntegerField, SelectField
 from wtforms import StringField as Line
 from wtforms import TextAreaField as Prose
+from wtforms.validators import ValidationError
 
 from app.database import unit_of_work
 from app.domain.locks import lock
@@ -109,7 +110,7 @@ class Choice(SelectField):
 
     def pre_validate(self, form: Any) -> None:
         if self.data is not None and str(self.data) not in {str(value) for value, _ in self.choices or ()}:
-            raise ValueError("Choose one of the list.")
+            raise ValidationError("Choose one of the list.")
 
 
 class Flag(BooleanField):

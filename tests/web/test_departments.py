@@ -129,3 +129,17 @@ def test_who_may_only_read_is_offered_nothing_to_change(factory: Factory, sign_i
         assert browser.get(f"/departments/{address}").status_code == 403
         assert browser.post(f"/departments/{address}", data={"name": "Mine"}).status_code == 403
     assert named(factory, "Stamping") is not None
+
+
+def test_a_department_shows_its_machines_people_and_open_requests(factory: Factory, sign_in: SignIn) -> None:
+    factory.report("Oil on the floor")
+    page = sign_in(factory.admin).get(f"/departments/{factory.department.id}").text
+    for words in ("Hydraulic press", "Ann Keller", "Oil on the floor", "Change</a>"):
+        assert words in page
+    assert "Tomasz Wolski" not in page
+    as_technician = sign_in(factory.technician).get(f"/departments/{factory.department.id}").text
+    assert "Hydraulic press" in as_technician
+    assert "Oil on the floor" not in as_technician
+    assert "Change</a>" not in as_technician
+    assert f'href="/users/{factory.supervisor.id}"' not in as_technician
+    assert sign_in(factory.admin).get("/departments/4711").status_code == 404

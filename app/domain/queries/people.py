@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
 from app.domain.activity import ActivityLog
+from app.domain.entities import EntityType
 from app.domain.notifications import Notification
-from app.domain.people import Substitution, User
+from app.domain.people import Department, Substitution, User
 from app.domain.queries.filters import between, equal
 from app.domain.queries.paging import Page, matches, page_of
 from app.domain.queries.sorting import Sorts, order_by
@@ -21,6 +23,7 @@ USER_SORTS: Sorts = {
     "name": (User.name,),
     "email": (User.email,),
     "role": (User.role, User.name),
+    "department": (Department.name, User.name),
     "active": (User.active, User.name),
     "createdAt": (User.created_at,),
     "updatedAt": (User.updated_at,),
@@ -37,14 +40,23 @@ def list_users(
     department_id: int | None = None,
     active: bool | None = None,
     process_owner: bool | None = None,
+    without_role: bool = False,
     q: str = "",
     sort: str = "name",
     page: int = 1,
     page_size: int = 25,
 ) -> Page[User]:
-    """Users that fit all filters given, with department; ``sort`` is a name of :data:`USER_SORTS`."""
+    """Users that fit all filters given, with department; ``sort`` is a name of :data:`USER_SORTS`.
+
+    ``without_role`` finds those whom nobody has given a role yet.
+    """
+    query = sa.select(User).options(joinedload(User.department))
+    if sort.removeprefix("-") == "department":
+        query = query.join(User.department, isouter=True)
+    if without_role:
+        query = query.where(User.role.is_(None))
     query = equal(
-        sa.select(User).options(joinedload(User.department)),
+        query,
         (User.role, role),
         (User.department_id, department_id),
         (User.active, active),
@@ -73,6 +85,29 @@ def list_substitutions(
         .order_by(Substitution.starts_on.desc(), Substitution.id.desc())
     )
     return page_of(session, query, page, page_size)
+
+
+def substitutes_on(session: Session, user_ids: Collection[int], day: date) -> dict[int, Substitution]:
+    """Who of these users is absent on a day, by id, with who stands in for them."""
+    if not user_ids:
+        return {}
+    query = (
+        sa.select(Substitution)
+        .where(Substitution.user_id.in_(list(user_ids)))
+        .where(Substitution.starts_on <= day, Substitution.ends_on >= day)
+        .options(joinedload(Substitution.substitute))
+    )
+    return {row.user_id: row for row in session.scalars(query)}
+
+
+def last_sign_in(session: Session, user_id: int) -> datetime | None:
+    """When a user signed in last."""
+    query = sa.select(ActivityLog.at).where(
+        ActivityLog.entity_type == EntityType.USER,
+        ActivityLog.entity_id == user_id,
+        ActivityLog.action == "SIGN_IN",
+    )
+    return session.scalars(query.order_by(ActivityLog.id.desc()).limit(1)).first()
 
 
 def unread_notifications(session: Session, user_id: int, limit: int = 20) -> list[Notification]:
@@ -159,6 +194,34 @@ def activity_entries(
         searched = (ActivityLog.action, ActivityLog.entity_type, ActivityLog.source, User.name, User.email)
         query = query.join(ActivityLog.user, isouter=True).where(matches(q, *searched))
     return query
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some entries of the activity log, newest first, and whether there are others on either side."""
+
+    entries: list[ActivityLog]
+    is_newest: bool
+    is_oldest: bool
+
+
+def activity_stretch(
+    session: Session, *, before: int | None = None, after: int | None = None, most: int = 50, **filters: Any
+) -> Stretch:
+    """The newest entries that fit the filters of :func:`activity_entries`, those before the entry with an
+    id, or those after it.
+
+    They are found by the number of the last entry shown, and never counted: the millionth page costs
+    what the first does. One statement.
+    """
+    query = activity_entries(**filters).limit(most + 1)
+    if after is not None:
+        rows = list(session.scalars(query.where(ActivityLog.id > after).order_by(ActivityLog.id)))
+        return Stretch(rows[:most][::-1], is_newest=len(rows) <= most, is_oldest=False)
+    if before is not None:
+        query = query.where(ActivityLog.id < before)
+    rows = list(session.scalars(query.order_by(ActivityLog.id.desc())))
+    return Stretch(rows[:most], is_newest=before is None, is_oldest=len(rows) <= most)
 
 
 def each_activity_entry(session: Session, *, up_to: int, **filters: Any) -> Iterator[ActivityLog]:

@@ -1,0 +1,273 @@
+"""The activity log told to people: what was done in words, to what by its name, and what changed."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from flask import current_app, url_for
+from sqlalchemy.orm import Session
+
+from app.domain.activity import ActivityLog
+from app.domain.attachments import Attachment
+from app.domain.catalogues import FailureCode, MaintenanceType
+from app.domain.entities import EntityType
+from app.domain.machines import Machine
+from app.domain.parts import SparePart, StockLocation
+from app.domain.people import Department, User
+from app.domain.preventive.models import PreventiveTask
+from app.domain.process_records import ProcessRecord
+from app.domain.requests import MaintenanceRequest
+from app.domain.spare_parts_requests import SparePartsRequest
+from app.domain.work import MaintenanceWork
+from app.web import labels
+from app.web.formatting import day, minute
+
+LONGEST = 300  # characters of a value
+
+# Of each kind of thing: what it is called, its name's column, its page and the name of the id there.
+_THINGS: dict[str, tuple[str, Any, str, str]] = {
+    EntityType.USER: ("User", User.name, "users.show", "user_id"),
+    EntityType.DEPARTMENT: ("Department", Department.name, "departments.show", "department_id"),
+    EntityType.MACHINE: ("Machine", Machine.name, "machines.show", "machine_id"),
+    EntityType.FAILURE_CODE: ("Failure code", FailureCode.code, "failure_codes.edit", "entry_id"),
+    EntityType.MAINTENANCE_TYPE: (
+        "Maintenance type", MaintenanceType.code, "maintenance_types.edit", "entry_id",
+    ),
+    EntityType.MAINTENANCE_REQUEST: (
+        "Request", MaintenanceRequest.business_key, "requests.show", "request_id",
+    ),
+    EntityType.MAINTENANCE_WORK: ("Work order", MaintenanceWork.id, "", ""),
+    EntityType.SPARE_PART: ("Spare part", SparePart.part_name, "parts.show", "part_id"),
+    EntityType.STOCK_LOCATION: ("Stock location", StockLocation.name, "stock_locations.show", "location_id"),
+    EntityType.SPARE_PARTS_REQUEST: (
+        "Parts request", SparePartsRequest.business_key, "parts_requests.show", "parts_request_id",
+    ),
+    EntityType.PREVENTIVE_TASK: ("Preventive task", PreventiveTask.title, "preventive.show", "task_id"),
+    EntityType.PROCESS_RECORD: ("Record", ProcessRecord.business_key, "records.show", "record_id"),
+    EntityType.ATTACHMENT: ("File", Attachment.file_name, "attachments.show", "attachment_id"),
+    EntityType.SETTING: ("Settings", None, "settings.show", ""),
+    EntityType.ACTIVITY_LOG: ("Activity log", None, "activity.listing", ""),
+}  # fmt: skip
+# What an id in a changed value is the id of, by the value's name.
+_REFERENCES: dict[str, str] = {
+    "department_id": EntityType.DEPARTMENT,
+    "machine_id": EntityType.MACHINE,
+    "failure_code_id": EntityType.FAILURE_CODE,
+    "maintenance_type_id": EntityType.MAINTENANCE_TYPE,
+    "spare_part_id": EntityType.SPARE_PART,
+    "default_location_id": EntityType.STOCK_LOCATION,
+    "location_id": EntityType.STOCK_LOCATION,
+    "user_id": EntityType.USER,
+    "substitute_id": EntityType.USER,
+    "reporter_id": EntityType.USER,
+    "requester_id": EntityType.USER,
+    "technician_id": EntityType.USER,
+    "assigned_technician_id": EntityType.USER,
+    "assigned_to": EntityType.USER,
+    "uploaded_by": EntityType.USER,
+}
+_ACTIONS = {
+    "SIGN_IN": "signed in",
+    "SIGN_OUT": "signed out",
+    "SIGN_IN_FAILED": "a sign-in failed",
+    "LOCKED": "locked after too many failures",
+    "UNLOCK": "unlocked",
+    "TOKEN_REUSED": "a copied token was refused",
+    "MAKE_RESET_LINK": "made a link to set a password",
+    "REFUSE_VIRUS": "a file with a virus was refused",
+    "METER_MOVED_TASK": "a meter reading moved the due date",
+    "SET_SUBSTITUTE": "entered an absence",
+    "REMOVE_SUBSTITUTE": "removed an absence",
+    "LOG_PREVENTIVE_TASK": "logged preventive work",
+    "READ_METER": "read the meter",
+    "STOCK_IN": "booked stock in",
+    "REGISTER": "registered",
+}
+_VERBS = {
+    "CREATE": "added", "UPDATE": "changed", "CHANGE": "changed", "DELETE": "deleted", "REMOVE": "removed",
+    "ADD": "added", "ASSIGN": "assigned", "CLOSE": "closed", "END": "ended", "EXPORT": "exported",
+    "IMPORT": "imported", "RECORD": "recorded", "REOPEN": "reopened", "REQUEST": "requested",
+    "REVISE": "revised", "APPROVE": "approved", "REJECT": "rejected", "ISSUE": "issued",
+    "CANCEL": "cancelled",
+    "COMPLETE": "completed", "START": "started", "REFUSE": "refused", "MAKE": "made", "MIGRATE": "moved",
+    "DEPLOY": "deployed", "ACCEPT": "accepted", "SET": "set", "RETURN": "returned", "LOG": "logged",
+}  # fmt: skip
+_STATUSES: dict[str, str] = {
+    EntityType.MACHINE: "machine",
+    EntityType.MAINTENANCE_REQUEST: "request",
+    EntityType.SPARE_PARTS_REQUEST: "parts_request",
+    EntityType.PROCESS_RECORD: "record",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value that changed: its name, what it was, and what it is."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """An entry as people read it. ``subject`` is what it was done to, ``address`` its page, if it has one."""
+
+    entry: ActivityLog
+    who: str
+    what: str
+    subject: str
+    address: str
+    changes: tuple[Change, ...]
+
+    @property
+    def has_before(self) -> bool:
+        return self.entry.before is not None
+
+
+def action_words(action: str) -> str:
+    """What somebody did, in words: ``CREATE_MACHINE`` is “added machine”."""
+    if action in _ACTIONS:
+        return _ACTIONS[action]
+    verb, _, rest = action.partition("_")
+    words = rest.replace("_", " ").lower()
+    return f"{_VERBS.get(verb, verb.lower())} {words}".strip()
+
+
+def kind_words(entity_type: str) -> str:
+    """What a kind of thing is called."""
+    found = _THINGS.get(entity_type)
+    return found[0] if found else entity_type.replace("_", " ").capitalize()
+
+
+def kinds() -> list[tuple[str, str]]:
+    """Code and name of every kind of thing, by name."""
+    return sorted(((str(one), kind_words(one)) for one in EntityType), key=lambda pair: pair[1])
+
+
+def told(session: Session, entries: Iterable[ActivityLog]) -> list[Told]:
+    """Entries in words. At most one statement for each kind of thing that they name."""
+    rows = list(entries)
+    names = _names(session, rows)
+    return [_told(entry, names) for entry in rows]
+
+
+def _told(entry: ActivityLog, names: Mapping[tuple[str, int], str]) -> Told:
+    values = _values(entry.before), _values(entry.after)
+    changes = tuple(
+        Change(
+            _field(name),
+            *(
+                _value(entry.entity_type, name, side.get(name), names) if name in side else ""
+                for side in values
+            ),
+        )
+        for name in dict.fromkeys([*values[0], *values[1]])
+    )
+    key = (entry.entity_type, entry.entity_id or 0)
+    name = names.get(key) or _former_name(*values) or (f"no. {entry.entity_id}" if entry.entity_id else "")
+    return Told(
+        entry=entry,
+        who=entry.user.name if entry.user else "The system",
+        what=action_words(entry.action),
+        subject=f"{kind_words(entry.entity_type)} {name}".strip(),
+        address=_address(entry) if key in names or not entry.entity_id else "",
+        changes=changes,
+    )
+
+
+def _address(entry: ActivityLog) -> str:
+    """The page of what an entry is about, where there is one."""
+    _, _, endpoint, argument = _THINGS.get(entry.entity_type, ("", None, "", ""))
+    if endpoint not in current_app.view_functions:
+        return ""
+    values: dict[str, Any] = {argument: entry.entity_id} if argument else {}
+    return url_for(endpoint, **values)
+
+
+def _names(session: Session, entries: Iterable[ActivityLog]) -> dict[tuple[str, int], str]:
+    """The names of all that the entries are about, or name in their values."""
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for entry in entries:
+        if entry.entity_id:
+            wanted[entry.entity_type].add(entry.entity_id)
+        for side in (_values(entry.before), _values(entry.after)):
+            for name, value in side.items():
+                kind = _REFERENCES.get(_snake(name))
+                if kind and isinstance(value, int) and not isinstance(value, bool):
+                    wanted[kind].add(value)
+    found: dict[tuple[str, int], str] = {}
+    for kind, ids in wanted.items():
+        column = _THINGS[kind][1] if kind in _THINGS else None
+        if column is not None:
+            model = column.class_
+            rows = session.execute(sa.select(model.id, column).where(model.id.in_(ids)))
+            found |= {(kind, row[0]): str(row[1]) for row in rows}
+    return found
+
+
+def _values(given: Any) -> dict[str, Any]:
+    """What an entry keeps, as named values."""
+    if given is None:
+        return {}
+    return given if isinstance(given, dict) else {"value": given}
+
+
+def _former_name(*sides: Mapping[str, Any]) -> str:
+    """What a thing that is gone was called, where its entry says so."""
+    for side in sides:
+        for name in ("name", "code", "business_key", "part_name", "title", "file_name", "fileName", "email"):
+            if isinstance(side.get(name), str):
+                return str(side[name])
+    return ""
+
+
+def _field(name: str) -> str:
+    words = re.sub(r"_id$", "", _snake(name)).replace("_", " ")
+    return words.capitalize().replace("Qr code", "QR code")
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def _value(entity_type: str, name: str, value: Any, names: Mapping[tuple[str, int], str]) -> str:
+    """A value as people write it; long ones are cut."""
+    snake = _snake(name)
+    if value is None or value == "":
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if kind := _REFERENCES.get(snake):
+        return names.get((kind, value) if isinstance(value, int) else ("", 0), f"no. {value}")
+    if isinstance(value, str):
+        return _text(entity_type, snake, value)[:LONGEST]
+    if isinstance(value, list):
+        listed = "; ".join(_value(entity_type, name, one, names) for one in value[:20])
+        return (listed or "nothing")[:LONGEST]
+    if isinstance(value, dict):
+        return ", ".join(f"{_field(k)}: {_value(entity_type, k, v, names)}" for k, v in value.items())[
+            :LONGEST
+        ]
+    return str(value)
+
+
+def _text(entity_type: str, name: str, value: str) -> str:
+    """A text: codes by their names, times and days as the reader writes them."""
+    if name == "status" and entity_type in _STATUSES:
+        return labels.label(_STATUSES[entity_type], value).text
+    if name in ("criticality", "priority"):
+        return labels.label(name, value).text
+    if name == "role":
+        return labels.role_name(value)
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return day(date.fromisoformat(value))
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)", value):
+        return minute(datetime.fromisoformat(value))
+    return value
