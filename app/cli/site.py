@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 @click.command()
 @click.option("--demo", is_flag=True, help="Load the demonstration factory into an empty database.")
-def setup(demo: bool) -> None:
+@click.option("--small", is_flag=True, help="Of the demonstration, only what its story is about: in seconds.")
+def setup(demo: bool, small: bool) -> None:
     """Bring the database up to date and deploy the processes that ship.
 
     Can be run again at any time: it does what is missing.
@@ -30,19 +31,20 @@ def setup(demo: bool) -> None:
         for deployment in deployed:
             click.echo(f"Deployed {deployment.name} (version {deployment.version}).")
     if demo:
-        _load_demo()
+        _load_demo(whole=not small)
 
 
 @click.command()
 @click.option("--reset", is_flag=True, help="Throw away what is in the database first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def demo(reset: bool, yes: bool) -> None:
+@click.option("--small", is_flag=True, help="Only what its story is about: in seconds.")
+def demo(reset: bool, yes: bool, small: bool) -> None:
     """Load the demonstration factory: people, machines, parts, and work under way."""
     from app.ops import demo as demonstration
     from app.ops import runtime
 
     if not reset:
-        _load_demo()
+        _load_demo(whole=not small)
         return
     with runtime.site() as site:
         with site.session() as session:
@@ -53,7 +55,7 @@ def demo(reset: bool, yes: bool) -> None:
         if not yes:
             click.confirm(f"Everything in {site.address} is thrown away. Go on?", abort=True)
         click.echo("Putting the demonstration back to its beginning ...")
-        demonstration.reset(site.engine, site.session)
+        demonstration.reset(site.engine, site.session, whole=not small)
     click.echo("Done. Restart the site if it is running.")
 
 
@@ -66,13 +68,14 @@ def _is_real(session: Session) -> bool:
     return bool(emails) and emails.isdisjoint(login.email for login in LOGINS)
 
 
-def _load_demo() -> None:
+def _load_demo(*, whole: bool) -> None:
     from app.ops import demo as demonstration
     from app.ops import runtime
 
     with runtime.site() as site:
-        if demonstration.load(site.engine, site.session):
-            click.echo("Loaded the demonstration factory.")
+        click.echo("Loading the demonstration factory ...")
+        if demonstration.load(site.engine, site.session, whole=whole):
+            click.echo("Loaded.")
 
 
 def _show_logins() -> None:

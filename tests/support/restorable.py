@@ -134,7 +134,7 @@ def build_start(folder: Path, engine: ProcessEngine) -> Path:
     database = sa.create_engine(url, **engine_options(url))
     configure(database)
     metadata.create_all(database)
-    demo.load(engine, sessionmaker(database, expire_on_commit=False))
+    demo.load(engine, sessionmaker(database, expire_on_commit=False), whole=False)
     with Session(database, expire_on_commit=False) as session, unit_of_work(session):
         _complete(session, folder / "uploads")
     with database.connect() as connection:

@@ -72,8 +72,8 @@ def command(*arguments: str, data: Path, **settings: str) -> subprocess.Complete
 
 
 def build_demonstration(data: Path) -> None:
-    """A demonstration factory in the folder ``data``, as ``make run`` makes it."""
-    made = command("setup", "--demo", data=data)
+    """A demonstration factory in the folder ``data``, as ``make run`` makes it, without the year before."""
+    made = command("setup", "--demo", "--small", data=data)
     if made.returncode:
         raise RuntimeError(f"the demonstration was not made:\n{made.stdout}{made.stderr}")
 

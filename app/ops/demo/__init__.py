@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import event, func, select
@@ -16,7 +17,7 @@ from app.engine import monitor
 from app.engine.core import ProcessEngine
 from app.engine.jobs import SessionFactory
 from app.engine.monitor import statistics
-from app.ops.demo import factory, story
+from app.ops.demo import factory, routine, story, year
 from app.ops.demo.factory import LOGINS, Login
 from app.ops.demo.stage import Stage
 from app.processes import deploy_shipped
@@ -24,22 +25,25 @@ from app.processes import deploy_shipped
 __all__ = ["LOGINS", "Login", "clear", "load", "reset"]
 
 
-def load(engine: ProcessEngine, sessions: SessionFactory) -> bool:
+def load(engine: ProcessEngine, sessions: SessionFactory, *, whole: bool = True) -> bool:
     """Load the demonstration into an empty site; where there are users already it does nothing.
 
-    Answers whether it did. Takes some seconds: the past weeks are lived through, each action in a
-    transaction of its own.
+    Answers whether it did. The past is lived through, each action in a transaction of its own: the year of
+    the ``whole`` factory takes a minute or two, the weeks of the small one, which only has what the story is
+    about, some seconds.
     """
     with sessions() as session:
         if session.scalar(select(func.count()).select_from(User)):
             return False
     now = clock.now()
-    time = ManualClock(now - story.BEGINNING)
+    length = year.LENGTH if whole else routine.WEEKS
+    time = ManualClock(now - length - timedelta(days=1))
     with _hurried(sessions), clock.use(time):
         with sessions() as session, unit_of_work(session):
             deploy_shipped(engine, session)
-            factory.build(session)
-        story.play(Stage(engine, sessions, time), now)
+            factory.build(session, whole=whole)
+        past = year.beginnings(now, story.FIRST) if whole else routine.beginnings(story.FIRST)
+        story.play(Stage(engine, sessions, time), now, past)
         # Of all the weeks: a scheduler would gather them in several steps, while somebody looks already.
         while statistics.keep_up(engine, sessions):
             pass
@@ -76,7 +80,7 @@ def clear(sessions: SessionFactory) -> None:
             connection.execute(table.delete())
 
 
-def reset(engine: ProcessEngine, sessions: SessionFactory) -> None:
+def reset(engine: ProcessEngine, sessions: SessionFactory, *, whole: bool = True) -> None:
     """Put the demonstration back to its beginning."""
     clear(sessions)
-    load(engine, sessions)
+    load(engine, sessions, whole=whole)

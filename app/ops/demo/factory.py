@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,6 +15,9 @@ from app.domain.machines import Machine, MachineSparePart
 from app.domain.parts import SparePart, StockLocation
 from app.domain.people import Department, Role, User
 from app.domain.stock import MovementKind, ReferenceType
+from app.ops.demo import families, shelves
+from app.ops.demo.families import FAMILIES, Family
+from app.ops.demo.shelves import Article
 
 PASSWORD = "millwright"  # noqa: S105 - it is shown on the sign-in page
 
@@ -45,6 +49,18 @@ LOGINS = (
     Login("admin", "Grace Odum", Role.ADMIN, "Office"),
     Login("technician2", "Lena Fuchs", Role.MAINTENANCE_TECH, "Maintenance"),
     Login("supervisor2", "Jonas Berg", Role.SUPERVISOR, "Assembly"),
+)
+
+# People of the whole factory, who are not offered on the sign-in page.
+STAFF = (
+    Login("supervisor3", "Elif Aydın", Role.SUPERVISOR, "Machining"),
+    Login("supervisor4", "Piotr Nowak", Role.SUPERVISOR, "Paint shop"),
+    Login("supervisor5", "Sofia Lindqvist", Role.SUPERVISOR, "Packaging"),
+    Login("supervisor6", "Marek Horák", Role.SUPERVISOR, "Utilities"),
+    Login("technician3", "Noah Brandt", Role.MAINTENANCE_TECH, "Maintenance"),
+    Login("technician4", "Inês Moreau", Role.MAINTENANCE_TECH, "Maintenance"),
+    Login("technician5", "Dmitri Volkov", Role.MAINTENANCE_TECH, "Maintenance"),
+    Login("technician6", "Aisha Rahman", Role.MAINTENANCE_TECH, "Maintenance"),
 )
 
 # QR code, name, model, serial number, department, location, in use since, criticality, part numbers
@@ -116,15 +132,35 @@ MAINTENANCE_TYPES = (
 )  # fmt: skip
 
 
-def build(session: Session) -> None:
-    """Make the factory in an empty database. Stock arrives by movements, as all stock does."""
+def supervisor_of(department: str) -> str:
+    """Whom the story calls the supervisor of a department."""
+    return next(
+        login.key
+        for login in (*LOGINS, *STAFF)
+        if (login.role, login.department) == (Role.SUPERVISOR, department)
+    )
+
+
+def machines_of(family: Family) -> list[str]:
+    """The QR codes of the machines of a kind."""
+    first = len(MACHINES) + 1 + sum(each.count for each in FAMILIES[: FAMILIES.index(family)])
+    return [f"M-{number:04}" for number in range(first, first + family.count)]
+
+
+def build(session: Session, *, whole: bool) -> None:
+    """Make the factory in an empty database. Stock arrives by movements, as all stock does.
+
+    The ``whole`` one has six departments with eighty machines, and four hundred parts; otherwise there is
+    only what the story is about.
+    """
     settings.change_site(session, None, name="Northfield plant", time_zone="Europe/Berlin", currency="EUR")
+    logins = (*LOGINS, *STAFF) if whole else LOGINS
     departments = {
-        name: Department(name=name) for name in dict.fromkeys(login.department for login in LOGINS)
+        name: Department(name=name) for name in dict.fromkeys(login.department for login in logins)
     }
     session.add_all(departments.values())
     session.flush()
-    for login in LOGINS:
+    for login in logins:
         people.create_user(
             session,
             None,
@@ -135,27 +171,61 @@ def build(session: Session) -> None:
             department_id=departments[login.department].id,
             process_owner=login.process_owner,
         )
-    session.add_all(FailureCode(code=code, name=name) for code, name in FAILURE_CODES)
+    codes = (*FAILURE_CODES, *families.FAILURE_CODES) if whole else FAILURE_CODES
+    session.add_all(FailureCode(code=code, name=name) for code, name in codes)
     session.add_all(MaintenanceType(code=code, name=name) for code, name in MAINTENANCE_TYPES)
-    parts = _stock_up(session)
+    articles = [Article(*row[:4], Decimal(row[4]), *row[5:]) for row in PARTS]
+    parts = _stock_up(session, [*articles, *shelves.articles()] if whole else articles)
     for qr_code, name, model, serial, department, location, year, criticality, numbers in MACHINES:
-        session.add(
-            Machine(
-                qr_code=qr_code,
-                name=name,
-                model=model,
-                serial_number=serial,
-                department=departments[department],
-                location=location,
-                installation_date=date(year, 3, 1),
-                criticality=criticality,
-                spare_parts=[MachineSparePart(part=parts[number], quantity=2) for number in numbers],
+        _add_machine(
+            session, qr_code, name, model, serial, departments[department], location, year, criticality,
+            [parts[number] for number in numbers],
+        )  # fmt: skip
+    for family in FAMILIES if whole else ():
+        for number, code in enumerate(machines_of(family), 1):
+            _add_machine(
+                session,
+                code,
+                f"{family.name} {number}" if family.count > 1 else family.name,
+                family.model,
+                f"{code[2:]}-{family.since % 100:02}{number}",
+                departments[family.department],
+                f"{family.place}, {number}" if family.count > 1 else family.place,
+                family.since,
+                family.criticality[(number - 1) % len(family.criticality)],
+                [parts[part] for part in family.parts],
             )
-        )
     session.flush()
 
 
-def _stock_up(session: Session) -> dict[str, SparePart]:
+def _add_machine(
+    session: Session,
+    code: str,
+    name: str,
+    model: str,
+    serial: str,
+    department: Department,
+    location: str,
+    year: int,
+    criticality: str,
+    parts: list[SparePart],
+) -> None:
+    session.add(
+        Machine(
+            qr_code=code,
+            name=name,
+            model=model,
+            serial_number=serial,
+            department=department,
+            location=location,
+            installation_date=date(year, 3, 1),
+            criticality=criticality,
+            spare_parts=[MachineSparePart(part=part, quantity=2) for part in parts],
+        )
+    )
+
+
+def _stock_up(session: Session, articles: Iterable[Article]) -> dict[str, SparePart]:
     """The spare parts by number, with what lies in the store."""
     store, cabinet = StockLocation(name="Main store"), StockLocation(name="Line B cabinet")
     session.add_all((store, cabinet))
@@ -163,24 +233,24 @@ def _stock_up(session: Session) -> dict[str, SparePart]:
     keeper = people.by_email(session, next(login.email for login in LOGINS if login.key == "inventory"))
     by = None if keeper is None else keeper.id
     parts = {}
-    for number, name, group_number, group, price, least, quantity, rack in PARTS:
+    for article in articles:
         part = SparePart(
-            part_number=number,
-            part_name=name,
-            group_number=group_number,
-            group_name=group,
-            unit_price=Decimal(price),
-            min_quantity=least,
-            location=f"Rack {rack}",
+            part_number=article.number,
+            part_name=article.name,
+            group_number=article.group_number,
+            group_name=article.group,
+            unit_price=article.price,
+            min_quantity=article.least,
+            location=f"Rack {article.rack}",
             default_location_id=store.id,
         )
         session.add(part)
         session.flush()
         stock.record_movement(
-            session, part.id, MovementKind.IN, quantity, by=by,
+            session, part.id, MovementKind.IN, article.stock, by=by,
             reference_type=ReferenceType.PURCHASE, notes="Opening stock",
         )  # fmt: skip
-        parts[number] = part
+        parts[article.number] = part
     tips = parts["CO-TIP"]
     stock.record_movement(
         session, tips.id, MovementKind.TRANSFER, 60, location_id=store.id, to_location_id=cabinet.id, by=by

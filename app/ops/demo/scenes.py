@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from app.ops.demo.stage import Stage
 
 Scene = Callable[[Stage], None]
+# What happens one after the other; each time it yields, so much time passes first.
+Course = Iterator[timedelta]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,12 @@ class Moment:
 
 def moment(scene: Scene, *, days: float = 0, hours: float = 0, minutes: float = 0) -> Moment:
     return Moment(timedelta(days=days, hours=hours, minutes=minutes), scene)
+
+
+def once(scene: Scene, stage: Stage) -> Course:
+    """A course of one scene."""
+    scene(stage)
+    yield from ()
 
 
 def report(story: str, by: str, machine: str, priority: str, description: str, **values: Any) -> Scene:
@@ -46,16 +54,6 @@ def work(story: str, outcome: str, by: str = "technician", **values: Any) -> Sce
 
 def do(story: str, task: str, by: str, outcome: str, **values: Any) -> Scene:
     return lambda stage: stage.do(story, task, by, outcome, **values)
-
-
-def confirm(story: str, by: str) -> Scene:
-    """Say that a repair is good, if the rules want somebody to."""
-
-    def scene(stage: Stage) -> None:
-        if stage.waits_for(story, "Confirm repair"):
-            stage.do(story, "Confirm repair", by, "fixed")
-
-    return scene
 
 
 def cancel(story: str, by: str, reason: str) -> Scene:

@@ -80,6 +80,12 @@ class Stage:
         with self._sessions() as session:
             return len(self._tasks(session, story, task)) == 1
 
+    def free(self, part_number: str) -> int:
+        """How many of a part may be taken from the store."""
+        with self._sessions() as session:
+            query = select(SparePart).where(SparePart.part_number == part_number)
+            return session.scalars(query).one().free
+
     def cancel(self, story: str, by: str, reason: str) -> None:
         """Call a request off."""
         with self._sessions() as session, unit_of_work(session):

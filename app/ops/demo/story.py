@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from heapq import heapify, heappop, heappush
 
-from app.ops.demo import routine
-from app.ops.demo.scenes import accept, cancel, do, moment, report, work
+from app.ops.demo.routine import Beginning
+from app.ops.demo.scenes import Course, accept, cancel, do, moment, once, report, work
 from app.ops.demo.stage import Stage
 
 FIRST = timedelta(days=10)  # ago; what was before is told by the routine
-BEGINNING = routine.LENGTH + timedelta(days=1)
 
 FINISHED = (
     # A leaking press: parts from the store at once, confirmed by the supervisor.
@@ -122,10 +123,18 @@ UNDER_WAY = (
 )  # fmt: skip
 
 
-def play(stage: Stage, now: datetime) -> None:
-    """Let it all happen, in the order of time, and end at ``now``."""
-    before = routine.moments(FIRST)
-    for event in sorted((*before, *FINISHED, *UNDER_WAY), key=lambda event: event.ago, reverse=True):
-        stage.wait_until(now - event.ago)
-        event.scene(stage)
+def play(stage: Stage, now: datetime, past: Iterable[Beginning]) -> None:
+    """Let it all happen, in the order of time, and end at ``now``; ``past`` is what was before the story."""
+    queue: list[tuple[datetime, int, datetime, Course]] = []
+    for number, event in enumerate((*FINISHED, *UNDER_WAY)):
+        queue.append((now - event.ago, number, now, once(event.scene, stage)))
+    for number, beginning in enumerate(past, len(queue)):
+        queue.append((now - beginning.ago, number, now - FIRST, beginning.course(stage)))
+    heapify(queue)
+    while queue:
+        time, number, last, course = heappop(queue)
+        stage.wait_until(time)
+        pause = next(course, None)
+        if pause is not None:
+            heappush(queue, (min(time + pause, last), number, last, course))
     stage.wait_until(now)

@@ -28,7 +28,7 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sessionmaker[
     configure(database)
     metadata.create_all(database)
     factory = sessionmaker(database, expire_on_commit=False)
-    assert demo.load(build_engine(), factory) is True
+    assert demo.load(build_engine(), factory, whole=False) is True
     yield factory
     database.dispose()
 
@@ -79,7 +79,7 @@ def test_every_quantity_is_the_sum_of_its_movements(sessions: sessionmaker[Sessi
 def test_loading_again_changes_nothing(sessions: sessionmaker[Session]) -> None:
     with sessions() as session:
         before = session.scalar(sa.select(sa.func.count()).select_from(MaintenanceRequest))
-    assert demo.load(build_engine(), sessions) is False
+    assert demo.load(build_engine(), sessions, whole=False) is False
     with sessions() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(MaintenanceRequest)) == before
 
@@ -92,7 +92,7 @@ def test_reset_takes_away_what_was_added(tmp_path: Path) -> None:
     with sessions() as session:
         session.add(User(email="left@over.example", password_hash="-", name="Left over"))
         session.commit()
-    demo.reset(build_engine(), sessions)
+    demo.reset(build_engine(), sessions, whole=False)
     with sessions() as session:
         assert people.by_email(session, "left@over.example") is None
         assert session.scalar(sa.select(sa.func.count()).select_from(User)) == len(demo.LOGINS)
