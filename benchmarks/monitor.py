@@ -58,7 +58,9 @@ def main() -> None:
         app = create_app()
         with app.app_context():
             flask_migrate.upgrade(str(runtime.MIGRATIONS))
-            if demo.load(app.extensions["millwright"], app.extensions["millwright.jobs"].sessions):
+            if demo.load(
+                app.extensions["millwright"], app.extensions["millwright.jobs"].sessions, whole=False
+            ):
                 _fill(db.engine, options)
                 _catch_up(app)
         _pages(app, options.rounds)
