@@ -9,7 +9,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.engine.decisions import DecisionError, DmnError, decide, parse_dmn
@@ -285,12 +285,13 @@ rules = st.lists(st.tuples(limits, limits, st.integers(0, 3)), min_size=1, max_s
 _shared = Feel(timeout=2.0)
 
 
-def _decide(found: list[tuple[int, int, int]], x: int, policy: str, **settings: Any) -> Any:
+def _decide(found: list[tuple[int, int, int]], x: int, policy: str, **attributes: Any) -> Any:
     rows = [([f"[{min(a, b)}..{max(a, b)}]"], [str(output)]) for a, b, output in found]
-    xml = file(decision(table(rows, policy=policy, **settings)))
+    xml = file(decision(table(rows, policy=policy, **attributes)))
     return parse_dmn(xml).evaluate(None, {"x": x}, _shared)
 
 
+@settings(deadline=None)
 @given(rules, limits)
 def test_policies_agree_with_each_other(found: list[tuple[int, int, int]], x: int) -> None:
     expected = [output for a, b, output in found if min(a, b) <= x <= max(a, b)]
