@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.domain import activity, attachments, values
 from app.domain.entities import EntityType
-from app.domain.preventive import checklist, due, meters
+from app.domain.preventive import checklist, due, jobs, meters
 from app.domain.preventive.models import Outcome, PreventiveLog, PreventiveTask
 from app.domain.preventive.plans import lock_task
 from app.errors import BusinessError, Conflict
@@ -33,9 +33,10 @@ def log_completion(
     meter_reading: Any = None,
     photos: Iterable[int] = (),
 ) -> PreventiveLog:
-    """Write the log of a task's open due date and move the task on to the next one.
+    """Write the log of one of a task's due dates, close its job, and move the task on.
 
-    ``due_on`` says which due date is meant, so that it is not done twice; it may be left out.
+    ``due_on`` is the due date of an open job, or the next one that no job was opened for yet; the oldest
+    of these unless given. Jobs may be dealt with in any order.
     ``performed_at`` is now unless given. ``answers`` are as :func:`checklist.checked_answers` takes them;
     a skipped task has none. Without ``outcome`` it is FAILED when an item failed, else DONE.
     ``meter_reading`` (hours) is also kept as a reading of the machine's meter, and a meter task needs one,
@@ -76,6 +77,10 @@ def log_completion(
         meter_reading=hours,
     )
     session.add(log)
+    session.flush()
+    job = jobs.get_job(session, task.id, day)
+    if job is not None and job.is_open:
+        jobs.close(session, job, log)
     _move_on(session, task, log)
     attachments.link(session, photos, EntityType.PREVENTIVE_LOG, log.id, by)
     activity.record(
@@ -97,11 +102,13 @@ def _checked_moment(performed_at: datetime | None) -> datetime:
 
 
 def _due_date(session: Session, task: PreventiveTask, wanted: date | None, moment: datetime) -> date:
-    """The due date that is dealt with: the open one. A meter task that is done early has that day's."""
-    if wanted is not None and wanted != task.next_due_on:
-        _refuse_date(session, task, wanted)
-    if task.next_due_on is not None:
-        return task.next_due_on
+    """The due date that is dealt with: an open one. A meter task that is done early has that day's."""
+    if wanted is not None and wanted not in (task.next_due_on, task.next_job_on):
+        job = jobs.get_job(session, task.id, wanted)
+        if job is None or not job.is_open:
+            _refuse_date(session, task, wanted)
+    if wanted is not None or task.next_due_on is not None:
+        return wanted or task.next_due_on  # type: ignore[return-value]
     if task.rrule is not None:
         raise BusinessError("BAD_DUE_DATE", f"{task.title} is not due any more.", field="dueOn")
     day, logged = due.site_date(session, moment), due.last_logged(session, task)

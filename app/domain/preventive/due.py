@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.domain import settings
 from app.domain.preventive import recurrence
-from app.domain.preventive.models import PreventiveLog, PreventiveTask
+from app.domain.preventive.models import JobStatus, PreventiveJob, PreventiveLog, PreventiveTask
 
 
 def site_date(session: Session, moment: datetime | None = None) -> date:
@@ -28,28 +28,85 @@ def last_logged(session: Session, task: PreventiveTask) -> date | None:
 def start(session: Session, task: PreventiveTask, reading: Decimal | None, *, not_before: date) -> None:
     """Set the next due date of a task that is new, has another rule, or is in use again.
 
-    ``reading`` is the machine's latest, in hours. Due dates that were dealt with do not come again.
+    ``reading`` is the machine's latest, in hours. Due dates that were dealt with do not come again, and
+    for those that a job is open for no second one is opened.
     """
     logged = last_logged(session, task) if task.id is not None else None
     if logged is not None:
         not_before = max(not_before, logged + timedelta(days=1))
     if task.rrule is not None:
-        task.next_due_on = recurrence.first_on_or_after(task.rrule, task.starts_on, not_before)
+        opened = set(open_due_dates(session, task))
+        day = recurrence.first_on_or_after(task.rrule, task.starts_on, not_before)
+        while day is not None and day in opened:
+            day = recurrence.next_after(task.rrule, task.starts_on, day)
+        task.next_job_on = day
+        settle(session, task)
     else:
-        task.next_due_on = None
+        task.next_job_on = None
+        settle(session, task)
         reach(task, reading, not_before)
 
 
 def advance(session: Session, task: PreventiveTask, done: date, reading: Decimal | None) -> None:
-    """Move a task on to the next due date after the one that was dealt with.
+    """Move a task on after one of its due dates was dealt with.
 
     A calendar task goes on by its calendar, however late it was; a meter task counts from ``reading``.
     """
-    if task.rrule is not None:
-        task.next_due_on = recurrence.next_after(task.rrule, task.starts_on, done)
-    else:
+    if task.meter_interval is not None:
         task.last_meter_reading = reading
-        task.next_due_on = None
+        task.next_job_on = None
+    elif task.next_job_on is not None and task.next_job_on == done:
+        _next_job(session, task, done)
+    settle(session, task)
+
+
+def opened(session: Session, task: PreventiveTask, day: date) -> None:
+    """A job was opened for a due date: the next one is opened for the date after it."""
+    if task.meter_interval is not None:
+        task.next_job_on = None
+    elif task.next_job_on is not None and task.next_job_on <= day:
+        _next_job(session, task, day)
+    settle(session, task)
+
+
+def _next_job(session: Session, task: PreventiveTask, after: date) -> None:
+    """The first due date after ``after`` that is neither open nor dealt with."""
+    assert task.rrule is not None
+    taken = {
+        *open_due_dates(session, task),
+        *session.scalars(
+            sa.select(PreventiveLog.due_on).where(
+                PreventiveLog.task_id == task.id, PreventiveLog.due_on > after
+            )
+        ),
+    }
+    day = recurrence.next_after(task.rrule, task.starts_on, after)
+    while day is not None and day in taken:
+        day = recurrence.next_after(task.rrule, task.starts_on, day)
+    task.next_job_on = day
+
+
+def open_due_dates(session: Session, task: PreventiveTask) -> list[date]:
+    """The due dates that a job is open for, the oldest first."""
+    if task.id is None:
+        return []
+    query = sa.select(PreventiveJob.due_on).where(
+        PreventiveJob.task_id == task.id, PreventiveJob.status == JobStatus.OPEN
+    )
+    return list(session.scalars(query.order_by(PreventiveJob.due_on)))
+
+
+def settle(session: Session, task: PreventiveTask) -> None:
+    """Bring up to date what follows from the open jobs and ``next_job_on``."""
+    open_now = open_due_dates(session, task)
+    days = [*open_now[:1], *([task.next_job_on] if task.next_job_on is not None else [])]
+    task.next_due_on = min(days, default=None)
+    _set_opening(task)
+
+
+def _set_opening(task: PreventiveTask) -> None:
+    day = task.next_job_on
+    task.opens_on = None if day is None else day - timedelta(days=task.lead_days or 0)
 
 
 def reach(task: PreventiveTask, reading: Decimal | None, day: date) -> None:
@@ -60,4 +117,5 @@ def reach(task: PreventiveTask, reading: Decimal | None, day: date) -> None:
         task.last_meter_reading = reading  # nobody knows how long ago it was done: count from here
     target = task.next_due_reading
     if task.next_due_on is None and target is not None and reading >= target:
-        task.next_due_on = max(day, task.starts_on)
+        task.next_due_on = task.next_job_on = max(day, task.starts_on)
+        _set_opening(task)

@@ -14,7 +14,7 @@ from app.domain import activity, values
 from app.domain.entities import EntityType
 from app.domain.locks import lock, lock_rows
 from app.domain.machines import Machine
-from app.domain.preventive import due
+from app.domain.preventive import due, jobs
 from app.domain.preventive.models import MeterReading, PreventiveTask, ReadingKind
 from app.errors import BusinessError
 
@@ -129,14 +129,16 @@ def _tell_tasks(session: Session, row: MeterReading, before: MeterReading | None
             if row.kind == ReadingKind.REPLACEMENT:
                 task.last_meter_reading += row.value - before.value
             elif row.kind == ReadingKind.CORRECTION:
-                _correct(task, row.value)
+                _correct(session, task, row.value, by)
         logged = due.last_logged(session, task)
         due.reach(task, row.value, day if logged is None else max(day, logged + timedelta(days=1)))
         activity.record_changes(session, "METER_MOVED_TASK", EntityType.PREVENTIVE_TASK, task, by)
 
 
-def _correct(task: PreventiveTask, hours: Decimal) -> None:
+def _correct(session: Session, task: PreventiveTask, hours: Decimal, by: int | None) -> None:
     """What a misread meter made due is not due."""
     target = task.next_due_reading
     if target is not None and hours < target:
-        task.next_due_on = None
+        task.next_job_on = None
+        jobs.call_off_all(session, [task], by, "The meter was misread; the machine has not run that long.")
+        due.settle(session, task)

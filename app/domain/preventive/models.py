@@ -39,12 +39,33 @@ class ReadingKind(StrEnum):
     CORRECTION = "CORRECTION"  # the one before was misread
 
 
+class Missed(StrEnum):
+    """What becomes of due dates that passed while nothing could be opened, as in an outage."""
+
+    EACH = "EACH"  # each of them is opened
+    NEWEST = "NEWEST"  # the newest is opened; older ones are logged as skipped, by the system
+
+
+class JobStatus(StrEnum):
+    """Where the work of one due date stands."""
+
+    OPEN = "OPEN"
+    DONE = "DONE"
+    FAILED = "FAILED"  # carried out, and something was not as it should be
+    SKIPPED = "SKIPPED"
+    CANCELLED = "CANCELLED"  # not needed any more; its due date may come again with another rule
+
+
 class PreventiveTask(Timestamps, Base):
     """Something that is done to a machine again and again, by the calendar or by the hours it has run.
 
     Either ``rrule`` (from ``starts_on`` on) or ``meter_interval`` (hours) is set. ``next_due_on`` is the
     oldest due date that nobody has dealt with, in the site's time zone; a meter task has none until
     its meter has run far enough. ``last_meter_reading`` is where the hours are counted from.
+
+    ``next_job_on`` is the oldest due date that no job was opened for, and ``opens_on`` the day on which
+    that is done: ``lead_days`` before. When opening fails, ``opening_error`` says why, and it is tried
+    again after ``open_after``.
     """
 
     __tablename__ = "preventive_maintenance_tasks"
@@ -53,6 +74,7 @@ class PreventiveTask(Timestamps, Base):
         sa.Index("ix_preventive_tasks_machine", "machine_id", "active", "next_due_on"),
         sa.Index("ix_preventive_tasks_technician", "technician_id", "active", "next_due_on"),
         sa.Index("ix_preventive_tasks_title", "title"),
+        sa.Index("ix_preventive_tasks_opens", "active", "opens_on"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -71,6 +93,11 @@ class PreventiveTask(Timestamps, Base):
     next_due_on: Mapped[date | None]
     last_done_on: Mapped[date | None]
     last_meter_reading: Mapped[Decimal | None] = mapped_column(Hours)
+    missed: Mapped[str] = mapped_column(sa.String(10), default=Missed.EACH, server_default=Missed.EACH)
+    next_job_on: Mapped[date | None]
+    opens_on: Mapped[date | None]
+    open_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opening_error: Mapped[str] = mapped_column(sa.String(500), default="", server_default="")
 
     machine: Mapped[Machine] = relationship()
     technician: Mapped[User | None] = relationship()
@@ -106,6 +133,42 @@ class PreventiveTaskPart(Base):
 
     task: Mapped[PreventiveTask] = relationship(back_populates="parts")
     part: Mapped[SparePart] = relationship()
+
+
+class PreventiveJob(Timestamps, Base):
+    """The work of one due date of a task, from when it is handed out to when it is dealt with.
+
+    There is at most one for each due date. ``closing_reason`` says why it was skipped or called off;
+    ``maintenance_request_id`` is the request that was opened about what failed.
+    """
+
+    __tablename__ = "preventive_maintenance_jobs"
+    __table_args__ = (
+        sa.UniqueConstraint("task_id", "due_on"),
+        sa.Index("ix_preventive_jobs_task_status", "task_id", "status", "due_on"),
+        sa.Index("ix_preventive_jobs_status", "status", "due_on"),
+        sa.Index("ix_preventive_jobs_due", "due_on"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    business_key: Mapped[str] = mapped_column(sa.String(30), unique=True)
+    task_id: Mapped[int] = mapped_column(sa.ForeignKey("preventive_maintenance_tasks.id"))
+    due_on: Mapped[date]
+    status: Mapped[str] = mapped_column(sa.String(20), default=JobStatus.OPEN)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_by: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"))
+    closing_reason: Mapped[str] = mapped_column(sa.Text, default="")
+    log_id: Mapped[int | None] = mapped_column(sa.ForeignKey("preventive_maintenance_logs.id"))
+    maintenance_request_id: Mapped[int | None] = mapped_column(sa.ForeignKey("maintenance_requests.id"))
+
+    task: Mapped[PreventiveTask] = relationship()
+    ender: Mapped[User | None] = relationship()
+    log: Mapped[PreventiveLog | None] = relationship()
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == JobStatus.OPEN
 
 
 @append_only

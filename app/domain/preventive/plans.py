@@ -16,8 +16,8 @@ from app.domain.locks import lock
 from app.domain.machines import Machine, MachineStatus
 from app.domain.parts import SparePart
 from app.domain.people import Role, User
-from app.domain.preventive import checklist, due, meters, recurrence
-from app.domain.preventive.models import PreventiveTask, PreventiveTaskPart
+from app.domain.preventive import checklist, due, jobs, meters, recurrence
+from app.domain.preventive.models import Missed, PreventiveTask, PreventiveTaskPart
 from app.errors import BusinessError, NotFound
 
 # Who may be given preventive work.
@@ -29,7 +29,7 @@ MAX_METER_INTERVAL = 1_000_000  # hours
 
 _CHANGEABLE = {
     "machine_id", "title", "description", "rrule", "meter_interval", "starts_on", "lead_days",
-    "estimated_minutes", "checklist", "parts", "role", "technician_id", "last_meter_reading", "active",
+    "estimated_minutes", "checklist", "parts", "role", "technician_id", "last_meter_reading", "active", "missed",
 }  # fmt: skip
 _TIMING = {"machine_id", "rrule", "meter_interval", "starts_on", "last_meter_reading"}
 
@@ -71,16 +71,17 @@ def create_task(
     role: str = Role.MAINTENANCE_TECH,
     technician_id: int | None = None,
     last_meter_reading: Any = None,
+    missed: str = Missed.EACH,
 ) -> PreventiveTask:
     """Plan something that recurs, by the calendar (``rrule``) or by the meter (``meter_interval``, hours).
 
     ``starts_on`` is today unless given. ``checklist`` is as :func:`checklist.checked_items` takes it;
     ``parts`` are mappings with ``partId`` and ``quantity``. ``last_meter_reading`` is the reading at which
     it was done last; the machine's latest, unless given. A technician, if one is named, is asked before
-    the role.
+    the role. ``missed`` says what becomes of due dates that pass while nothing can be opened.
 
     :raises BusinessError: UNKNOWN_MACHINE, MACHINE_DECOMMISSIONED, TITLE_MISSING, TITLE_TOO_LONG,
-        DESCRIPTION_TOO_LONG, BAD_START, BAD_RULE, BAD_INTERVAL, BAD_LEAD, BAD_MINUTES, BAD_CHECKLIST,
+        DESCRIPTION_TOO_LONG, BAD_START, BAD_RULE, BAD_INTERVAL, BAD_LEAD, BAD_MISSED, BAD_MINUTES, BAD_CHECKLIST,
         UNKNOWN_PART, BAD_QUANTITY, BAD_ROLE, UNKNOWN_USER, BAD_READING
     """
     task = PreventiveTask(active=True, checklist=[])
@@ -101,6 +102,7 @@ def create_task(
             "role": role,
             "technician_id": technician_id,
             "last_meter_reading": last_meter_reading,
+            "missed": missed,
         },
     )
     due.start(session, task, meters.latest_hours(session, machine_id), not_before=task.starts_on)
@@ -115,8 +117,10 @@ def create_task(
 def update_task(session: Session, task: PreventiveTask, by: int | None, **changes: Any) -> PreventiveTask:
     """Change a task; the names are those of :func:`create_task`, and ``active``.
 
-    Another rule, start or machine makes a new due date, never one that was dealt with already. A task
-    that is used again is due from today on: what was missed meanwhile is not made up for.
+    Another rule, start or machine makes a new due date, never one that was dealt with already, and calls
+    off jobs that were opened ahead of their due date by the old one. A task that is taken out of use calls
+    all its open jobs off; when it is used again it is due from today on: what was missed meanwhile is not
+    made up for.
 
     :raises BusinessError: as :func:`create_task`; UNKNOWN_MACHINE for another machine once there are logs
     :raises NotFound: it is gone
@@ -131,10 +135,18 @@ def update_task(session: Session, task: PreventiveTask, by: int | None, **change
         message = "What was done at one machine does not count for another; plan a new task."
         raise BusinessError("UNKNOWN_MACHINE", message, field="machineId")
     _assign(session, task, changes)
+    if was_active and not task.active:
+        jobs.call_off_all(session, [task], by, f"{task.title} is no longer in use.")
     if _timing(task) != timing or (task.active and not was_active):
+        if was_active:
+            reason = f"{task.title} has another rule or machine."
+            jobs.call_off_all(session, [task], by, reason, after=due.site_date(session))
+        task.open_after, task.opening_error = None, ""
         again = due.site_date(session) if not was_active else task.starts_on
         reading = meters.latest_hours(session, task.machine_id)
         due.start(session, task, reading, not_before=max(again, task.starts_on))
+    else:
+        due.settle(session, task)
     session.flush()
     after = _picture(task)
     changed = [name for name in after if after[name] != before[name]]
@@ -201,6 +213,10 @@ def _assign(session: Session, task: PreventiveTask, changes: dict[str, Any]) -> 
             )
         if "technician_id" in changes:
             _assign_technician(session, task, changes["technician_id"])
+        if "missed" in changes:
+            task.missed = values.one_of(
+                changes["missed"], list(Missed), code="BAD_MISSED", what="way to make up", field="missed"
+            )
         if "active" in changes:
             task.active = bool(changes["active"])
 
@@ -329,6 +345,7 @@ def _picture(task: PreventiveTask) -> dict[str, Any]:
         "role": task.role,
         "technicianId": task.technician_id,
         "active": task.active,
+        "missed": task.missed,
         "nextDueOn": None if due_on is None else due_on.isoformat(),
         "lastMeterReading": None if reading is None else str(reading),
     }
