@@ -90,6 +90,17 @@ class Hours(Money):
     cache_ok = True
 
 
+class Worth(Money):
+    """An amount that many pieces are worth together: as :class:`Money`, with room for more digits."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.BigInteger())
+        return dialect.type_descriptor(sa.Numeric(16, 2))
+
+
 class CompactJson(TypeDecorator[Any]):
     """JSON without spaces, in a text column that holds up to 16 MB on MySQL too."""
 

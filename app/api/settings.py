@@ -12,6 +12,7 @@ from app.api.core import calls
 from app.api.core.endpoints import Resource
 from app.api.core.schemas import In, Out, left_out
 from app.domain import settings
+from app.domain.costing import CHANGING_METHOD, CostingMethod
 from app.domain.settings import Site
 
 resource = Resource("Settings", "What an administrator sets for the whole site.")
@@ -28,6 +29,7 @@ class SettingsOut(Out):
     time_zone: str = Field(description="A name of the IANA data base.")
     currency: str = Field(description="A code of ISO 4217.")
     registration: bool
+    costing_method: CostingMethod = Field(description="By what the stock is valued.")
 
 
 class SettingsChanges(In):
@@ -37,6 +39,7 @@ class SettingsChanges(In):
     time_zone: TimeZone = left_out()
     currency: Currency = left_out()
     registration: bool = left_out()
+    costing_method: Annotated[CostingMethod, Field(description=CHANGING_METHOD)] = left_out()
 
 
 @resource.get("/settings", needs="settings:read", answers=SettingsOut, etag=True)

@@ -129,7 +129,7 @@ def _use(
         part=line.part,
         quantity=movement.quantity,
         unit_cost=movement.unit_cost,
-        cost=movement.unit_cost * movement.quantity,
+        cost=-movement.cost,
         used_at=movement.transaction_date,
     )
     session.add(usage)

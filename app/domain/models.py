@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.domain.activity import ActivityLog
 from app.domain.attachments import Attachment
 from app.domain.catalogues import FailureCode, MaintenanceType
+from app.domain.cost_layers import CostLayer, CostLayerUse
 from app.domain.downtime import MachineDowntime
 from app.domain.kept_answers import KeptAnswer
 from app.domain.machines import Machine, MachineSparePart
@@ -28,6 +29,8 @@ from app.domain.work import MaintenanceWork, WorkStep
 __all__ = [
     "ActivityLog",
     "Attachment",
+    "CostLayer",
+    "CostLayerUse",
     "Department",
     "FailureCode",
     "InventoryTransaction",

@@ -8,8 +8,9 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
-from app.database import Base, Money
+from app.database import Base, Money, Worth
 from app.domain.columns import Timestamps
+from app.domain.costing import CostingMethod
 from app.domain.locks import lock_rows
 
 
@@ -27,7 +28,8 @@ class SparePart(Timestamps, Base):
     """A kind of part. ``quantity`` is what lies at all locations together.
 
     It is changed by :func:`app.domain.stock.record_movement` only, and always equals the sum of the
-    part's movements. ``location`` says in words where to look (``Rack 4, bin 12``).
+    part's movements. ``location`` says in words where to look (``Rack 4, bin 12``). ``average_value`` and
+    ``fifo_value`` are what all of it is worth by either method (:mod:`app.domain.costing`).
     """
 
     __tablename__ = "spare_parts"
@@ -52,6 +54,8 @@ class SparePart(Timestamps, Base):
     location: Mapped[str] = mapped_column(sa.String(255), default="")
     default_location_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stock_locations.id"))
     active: Mapped[bool] = mapped_column(default=True)
+    average_value: Mapped[Decimal] = mapped_column(Worth, default=Decimal(0))
+    fifo_value: Mapped[Decimal] = mapped_column(Worth, default=Decimal(0))
 
     default_location: Mapped[StockLocation | None] = relationship()
     stock: Mapped[list[PartStock]] = relationship(back_populates="part", order_by="PartStock.location_id")
@@ -60,6 +64,10 @@ class SparePart(Timestamps, Base):
     def free(self) -> int:
         """How many may be taken from all locations together without breaking a promise."""
         return sum(stock.free for stock in self.stock)
+
+    def value(self, method: str) -> Decimal:
+        """What all of it is worth, by a method of :class:`app.domain.costing.CostingMethod`."""
+        return self.fifo_value if method == CostingMethod.FIFO else self.average_value
 
     @property
     def label(self) -> str:

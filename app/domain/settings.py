@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from app.database import Base, CompactJson
 from app.domain import activity, values
 from app.domain.columns import Timestamps
+from app.domain.costing import CostingMethod
 from app.domain.entities import EntityType
 from app.errors import BusinessError
 
@@ -30,13 +31,15 @@ class Setting(Timestamps, Base):
 class Site:
     """What the factory is called, which clock hangs on its wall, what it pays with, and who may join.
 
-    With ``registration`` people add themselves; they have no role until an administrator gives one.
+    ``costing_method`` is by what its stock is valued (:mod:`app.domain.costing`). With ``registration``
+    people add themselves; they have no role until an administrator gives one.
     """
 
     name: str = "Factory"
     time_zone: str = "UTC"
     currency: str = "EUR"
     registration: bool = False
+    costing_method: str = CostingMethod.MOVING_AVERAGE
 
     @property
     def zone(self) -> ZoneInfo:
@@ -59,10 +62,18 @@ def site(session: Session) -> Site:
     return Site(**{**known, **{row.key: row.value for row in stored}})
 
 
-def change_site(session: Session, by: int | None, **changes: Any) -> Site:
-    """Change ``name``, ``time_zone`` (IANA), ``currency`` (ISO 4217) or ``registration`` (on or off).
+def costing_method(session: Session) -> str:
+    """By what the stock is valued."""
+    stored = session.scalar(sa.select(Setting.value).where(Setting.key == "costing_method"))
+    return Site.costing_method if stored is None else str(stored)
 
-    :raises BusinessError: NAME_MISSING, NAME_TOO_LONG, BAD_TIME_ZONE, BAD_CURRENCY, BAD_REGISTRATION
+
+def change_site(session: Session, by: int | None, **changes: Any) -> Site:
+    """Change ``name``, ``time_zone`` (IANA), ``currency`` (ISO 4217), ``registration`` (on or off) or
+    ``costing_method`` (what that does, :data:`app.domain.costing.CHANGING_METHOD` says).
+
+    :raises BusinessError: NAME_MISSING, NAME_TOO_LONG, BAD_TIME_ZONE, BAD_CURRENCY, BAD_REGISTRATION,
+        BAD_COSTING_METHOD
     """
     # Locked, so that two people who change settings do not overwrite each other's.
     session.execute(sa.select(Setting.key).with_for_update())
@@ -82,6 +93,11 @@ def change_site(session: Session, by: int | None, **changes: Any) -> Site:
     if not isinstance(changes.get("registration", False), bool):
         message = "Registration is on or off: true or false."
         raise BusinessError("BAD_REGISTRATION", message, field="registration")
+    if "costing_method" in changes:
+        changes["costing_method"] = values.one_of(
+            changes["costing_method"], list(CostingMethod),
+            code="BAD_COSTING_METHOD", what="method of costing", field="costingMethod",
+        )  # fmt: skip
     changed = {key: value for key, value in changes.items() if value != before[key]}
     for key, value in changed.items():
         session.merge(Setting(key=key, value=value))

@@ -11,8 +11,9 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from app import clock
-from app.database import Base, Money, UtcDateTime
-from app.domain import activity, notifications, reservations, values
+from app.database import Base, Money, UtcDateTime, Worth
+from app.domain import activity, cost_layers, costing, notifications, reservations, settings, values
+from app.domain.announcements import PartIsLow, announce
 from app.domain.append_only import append_only
 from app.domain.columns import LongId
 from app.domain.entities import EntityType
@@ -33,10 +34,15 @@ class MovementKind(StrEnum):
 
 
 class ReferenceType(StrEnum):
-    """What a movement was for; for MAINTENANCE the reference is the parts request."""
+    """What a movement was for.
+
+    The reference is the parts request for MAINTENANCE, the job for PREVENTIVE, and the replenishment for
+    PURCHASE, if there is one.
+    """
 
     PURCHASE = "PURCHASE"
     MAINTENANCE = "MAINTENANCE"
+    PREVENTIVE = "PREVENTIVE"
     ADJUSTMENT = "ADJUSTMENT"
     TRANSFER = "TRANSFER"
 
@@ -47,6 +53,10 @@ class InventoryTransaction(Base):
 
     ``quantity`` is positive, except for an adjustment, where it is the difference. A transfer leaves
     ``location_id`` and arrives at ``to_location_id``. ``balance`` is the part's quantity afterwards.
+
+    ``average_cost`` and ``fifo_cost`` are by how much the value of the part changed by either method: what
+    all movements of a part until a moment add up to is its value at that moment. ``cost`` is the one of
+    them that was in force, ``unit_cost`` what one piece cost, to the cent.
     """
 
     __tablename__ = "spare_parts_inventory_transactions"
@@ -73,6 +83,9 @@ class InventoryTransaction(Base):
     transaction_date: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     notes: Mapped[str] = mapped_column(sa.Text, default="")
     unit_cost: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
+    cost: Mapped[Decimal] = mapped_column(Worth, default=Decimal(0))
+    average_cost: Mapped[Decimal] = mapped_column(Worth, default=Decimal(0))
+    fifo_cost: Mapped[Decimal] = mapped_column(Worth, default=Decimal(0))
 
     part: Mapped[SparePart] = relationship()
     location: Mapped[StockLocation] = relationship(foreign_keys=[location_id])
@@ -114,11 +127,15 @@ def record_movement(
 
     ``quantity`` is at least 1; for an ADJUSTMENT it is the difference, below zero when fewer were found.
     Without a location the part's usual one is meant. OUT and TRANSFER leave alone what is promised to
-    parts requests; an adjustment below that takes the newest promises back. ``unit_cost`` is the
-    part's price unless given. Inventory managers are told when the part falls below its minimum.
+    parts requests; an adjustment below that takes the newest promises back. Inventory managers are told
+    when the part falls below its minimum.
 
-    :raises BusinessError: BAD_MOVEMENT, BAD_QUANTITY, UNKNOWN_PART, UNKNOWN_LOCATION, SAME_LOCATION,
-        NOT_ENOUGH_STOCK
+    ``unit_cost`` is what each piece cost that came: the part's price unless given. Pieces that are found
+    cost what the others cost on average, unless it is given. Other movements cost what the stock costs
+    by the site's method of costing (:mod:`app.domain.costing`), and are given none.
+
+    :raises BusinessError: BAD_MOVEMENT, BAD_QUANTITY, BAD_COST, UNKNOWN_PART, UNKNOWN_LOCATION,
+        SAME_LOCATION, NOT_ENOUGH_STOCK, VALUE_TOO_HIGH
     """
     values.one_of(kind, list(MovementKind), code="BAD_MOVEMENT", what="kind of movement", field="kind")
     if reference_type is not None:
@@ -126,6 +143,7 @@ def record_movement(
     elif kind in (MovementKind.ADJUSTMENT, MovementKind.TRANSFER):
         reference_type = kind
     quantity = _checked_quantity(kind, quantity)
+    unit_cost = _checked_cost(kind, quantity, unit_cost)
     part = lock_parts(session, [part_id]).get(part_id)
     if part is None:
         raise BusinessError("UNKNOWN_PART", "There is no such spare part.", field="partId")
@@ -143,13 +161,18 @@ def record_movement(
     if part.quantity + change > MOST_STOCK:
         message = f"{part.label}: more than {MOST_STOCK} cannot be counted."
         raise BusinessError("BAD_QUANTITY", message, field="quantity")
+    if kind == MovementKind.IN and unit_cost is None:
+        unit_cost = part.unit_price
+    method = settings.costing_method(session)
+    before = part.value(method), part.quantity
+    part_change = 0 if target is not None else change
+    costs = cost_layers.costs_of(session, part, part_change, unit_cost)
     if place.quantity + change < place.reserved:
         reservations.give_up(session, place, place.quantity + change)
     place.quantity += change
     if target is not None:
         target.quantity += quantity
-    else:
-        part.quantity += change
+    part.quantity += part_change
     movement = InventoryTransaction(
         spare_part_id=part.id,
         transaction_type=kind,
@@ -161,10 +184,14 @@ def record_movement(
         reference_id=reference_id,
         performed_by=by,
         notes=notes,
-        unit_cost=part.unit_price if unit_cost is None else unit_cost,
+        unit_cost=costing.each(abs(costs.by(method)), abs(change)) if part_change else costing.each(*before),
+        cost=costs.by(method),
+        average_cost=costs.average,
+        fifo_cost=costs.fifo,
     )
     session.add(movement)
     session.flush()
+    cost_layers.book(session, part, movement.id, part_change, costs)
     activity.record(
         session, f"STOCK_{kind}", EntityType.SPARE_PART, part.id, by,
         before={"quantity": old}, after={"quantity": part.quantity, "transactionId": movement.id},
@@ -186,6 +213,16 @@ def _checked_quantity(kind: str, quantity: int) -> int:
     if number == 0:
         raise BusinessError("BAD_QUANTITY", message, field="quantity")
     return number
+
+
+def _checked_cost(kind: str, quantity: int, unit_cost: Decimal | None) -> Decimal | None:
+    """What each piece cost that came, as an amount; nothing for what only leaves or moves."""
+    if unit_cost is None:
+        return None
+    if kind not in (MovementKind.IN, MovementKind.ADJUSTMENT) or quantity < 0:
+        message = "Only what comes in has a cost of its own; what goes costs what the stock costs."
+        raise BusinessError("BAD_COST", message, field="unitCost")
+    return values.money(unit_cost, code="BAD_COST", what="unit cost", field="unitCost")
 
 
 def _stock_at(session: Session, part: SparePart, location_id: int | None, field: str) -> PartStock:
@@ -223,3 +260,4 @@ def _report_low(session: Session, part: SparePart) -> None:
         body=f"{part.quantity} left, minimum {part.min_quantity}.",
         link=f"/spare-parts/{part.id}",
     )
+    announce(session, PartIsLow(part.id))

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app import clock
-from app.database import Base, Money, UtcDateTime
+from app.database import Base, Money, UtcDateTime, Worth
 from app.domain.parts import SparePart
 from app.domain.stock import InventoryTransaction
 from app.domain.work import MaintenanceWork
 
 
 class PartsUsage(Base):
-    """Parts that went into a piece of work, at their price on that day."""
+    """Parts that went into a piece of work, at what the movement that issued them cost."""
 
     __tablename__ = "spare_parts_usage"
     __table_args__ = (
@@ -34,7 +34,7 @@ class PartsUsage(Base):
     spare_part_id: Mapped[int] = mapped_column(sa.ForeignKey("spare_parts.id"))
     quantity: Mapped[int]
     unit_cost: Mapped[Decimal] = mapped_column(Money)
-    cost: Mapped[Decimal] = mapped_column(Money)
+    cost: Mapped[Decimal] = mapped_column(Worth)
     used_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
 
     work: Mapped[MaintenanceWork] = relationship(back_populates="parts_used")

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from SpiffWorkflow.util.task import TaskState as EngineState
 from sqlalchemy.orm import Session
 
+from app.database import Worth
+from app.domain.cost_layers import CostLayer
 from app.domain.parts import PartStock, SparePart
 from app.domain.process_records import ProcessRecord
 from app.domain.requests import MaintenanceRequest, RequestStatus
@@ -150,7 +152,25 @@ def _stock(session: Session) -> Iterator[str]:
         PartStock.spare_part_id
     )
     places = {part: int(total) for part, total in session.execute(lying)}
+    costs = (
+        sa.select(
+            InventoryTransaction.spare_part_id,
+            sa.type_coerce(sa.func.sum(InventoryTransaction.average_cost), Worth),
+            sa.type_coerce(sa.func.sum(InventoryTransaction.fifo_cost), Worth),
+        ).group_by(InventoryTransaction.spare_part_id)
+    )  # fmt: skip
+    worth = {part: (average, fifo) for part, average, fifo in session.execute(costs)}
+    lying_in_layers = sa.select(
+        CostLayer.spare_part_id,
+        sa.func.sum(CostLayer.quantity_left),
+        sa.type_coerce(sa.func.sum(CostLayer.cost_left), Worth),
+    ).group_by(CostLayer.spare_part_id)
+    layers = {part: (int(pieces), cost) for part, pieces, cost in session.execute(lying_in_layers)}
     for part in session.scalars(sa.select(SparePart)):
+        if (part.average_value, part.fifo_value) != worth.get(part.id, (0, 0)):
+            yield f"{part.part_number}: worth something else than its movements"
+        if (part.quantity, part.fifo_value) != layers.get(part.id, (0, 0)):
+            yield f"{part.part_number}: quantity or value is not that of its cost layers"
         if not part.quantity == sums.get(part.id, 0) == places.get(part.id, 0):
             yield (
                 f"{part.part_number}: {part.quantity} in stock, {sums.get(part.id, 0)} by its movements, "

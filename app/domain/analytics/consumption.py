@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.database import Money
+from app.database import Worth
 from app.domain.analytics import calendar, stops
 from app.domain.analytics.scope import Scope
 from app.domain.machines import Machine
@@ -66,7 +66,7 @@ class ConsumptionAnalysis:
     steps: tuple[ConsumptionStep, ...]
 
 
-_COST = sa.type_coerce(InventoryTransaction.quantity * InventoryTransaction.unit_cost, Money)
+_COST = sa.type_coerce(-InventoryTransaction.cost, Worth)
 
 
 def consumption(session: Session, scope: Scope, group_by: str | None = None) -> ConsumptionAnalysis:
@@ -86,7 +86,7 @@ def consumption(session: Session, scope: Scope, group_by: str | None = None) -> 
         SparePart.group_name,
         sa.func.count().label("movements"),
         sa.func.sum(InventoryTransaction.quantity).label("quantity"),
-        sa.type_coerce(sa.func.sum(_COST), Money).label("cost"),
+        sa.type_coerce(sa.func.sum(_COST), Worth).label("cost"),
     ).group_by(
         SparePart.id,
         SparePart.part_number,

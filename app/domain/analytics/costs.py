@@ -23,7 +23,10 @@ from app.domain.requests import MaintenanceRequest
 from app.domain.usage import PartsUsage
 from app.domain.work import MaintenanceWork, WorkStep
 
-PARTS_INCLUDED = "Spare parts issued for maintenance work in the period, at the price of the day of issue."
+PARTS_INCLUDED = (
+    "Spare parts issued for maintenance work in the period, at what the stock cost when they were issued "
+    "(moving average, or first in, first out, as the site had it set)."
+)
 LABOUR_INCLUDED = (
     "Working time recorded in the period for repairs and preventive tasks, in minutes. No wage is known, "
     "so it is not an amount."

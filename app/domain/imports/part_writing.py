@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.domain import activity
+from app.domain.cost_layers import CostLayer
 from app.domain.entities import EntityType
 from app.domain.part_catalogue import OPENING_STOCK
 from app.domain.parts import PartStock, SparePart
@@ -29,6 +30,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "location": "",
     "active": True,
 }
+_WORTHLESS: Mapping[str, Any] = {"quantity": 0, "average_value": Decimal(0), "fifo_value": Decimal(0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def create(session: Session, changes: Sequence[Change], by: int | None) -> None:
     """
     now = clock.now()
     for chunk in _chunks(changes):
-        parts = [{**_DEFAULTS, **change.after, "quantity": change.opening} for change in chunk]
+        parts = [_with_stock({**_DEFAULTS, **change.after}, change.opening) for change in chunk]
         session.execute(sa.insert(SparePart), parts)
         numbers = [part["part_number"] for part in parts]
         found = sa.select(SparePart.part_number, SparePart.id).where(SparePart.part_number.in_(numbers))
@@ -59,7 +61,7 @@ def create(session: Session, changes: Sequence[Change], by: int | None) -> None:
         entries = []
         for number, part in zip(numbers, parts, strict=True):
             # As if it had been added alone: first without stock, then the movement.
-            entries.append(activity.Entry("CREATE_PART", ids[number], after={**part, "quantity": 0}, at=now))
+            entries.append(activity.Entry("CREATE_PART", ids[number], after={**part, **_WORTHLESS}, at=now))
             if part["quantity"]:
                 after = {"quantity": part["quantity"], "transactionId": movements[ids[number]]}
                 before = {"quantity": 0}
@@ -86,6 +88,12 @@ def log_import(session: Session, by: int | None, created: int, updated: int, unc
     activity.record(session, "IMPORT_PARTS", EntityType.SPARE_PART, None, by, after=after)
 
 
+def _with_stock(part: dict[str, Any], opening: int) -> dict[str, Any]:
+    """A part and what its opening stock is worth, by either method."""
+    worth = opening * part["unit_price"]
+    return {**part, "quantity": opening, "average_value": worth, "fifo_value": worth}
+
+
 def _open_stock(
     session: Session, parts: Sequence[tuple[int, Mapping[str, Any]]], by: int | None
 ) -> dict[int, int]:
@@ -108,13 +116,29 @@ def _open_stock(
             "performed_by": by,
             "notes": OPENING_STOCK,
             "unit_cost": part["unit_price"],
+            "cost": part["fifo_value"],
+            "average_cost": part["average_value"],
+            "fifo_cost": part["fifo_value"],
         }
         for part_id, part in parts
     ]
     session.execute(sa.insert(InventoryTransaction), movements)
     made = sa.select(InventoryTransaction.spare_part_id, InventoryTransaction.id)
     made = made.where(InventoryTransaction.spare_part_id.in_([part_id for part_id, _ in parts]))
-    return {row.spare_part_id: row.id for row in session.execute(made)}
+    ids = {row.spare_part_id: row.id for row in session.execute(made)}
+    layers = [
+        {
+            "spare_part_id": part_id,
+            "transaction_id": ids[part_id],
+            "quantity": part["quantity"],
+            "cost": part["fifo_value"],
+            "quantity_left": part["quantity"],
+            "cost_left": part["fifo_value"],
+        }
+        for part_id, part in parts
+    ]
+    session.execute(sa.insert(CostLayer), layers)
+    return ids
 
 
 def _chunks(changes: Sequence[Change]) -> list[Sequence[Change]]:

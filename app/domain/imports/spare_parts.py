@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.domain import part_catalogue, records
+from app.domain import cost_layers, part_catalogue, records
+from app.domain.costing import MOST_VALUE
 from app.domain.imports import part_rows, part_writing, sheets
 from app.domain.imports.part_rows import ATTRIBUTES, PartRow, Place
 from app.domain.imports.part_writing import Change
@@ -151,6 +152,9 @@ def _plan_new(plan: _Plan, row: PartRow, usual_place: int | None, headers: Mappi
     elif row.quantity and place_id is None:
         message = str(part_catalogue.location_missing())
         plan.problems.add(row.line, headers.get("defaultLocation", "defaultLocation"), message)
+    if (row.quantity or 0) * row.values.get("unitPrice", 0) > MOST_VALUE:
+        message = str(cost_layers.too_valuable(row.part_number))
+        plan.problems.add(row.line, headers["quantity"], message)
     if plan.problems.total > before:
         return
     values = {ATTRIBUTES[column]: value for column, value in row.values.items() if column in ATTRIBUTES}

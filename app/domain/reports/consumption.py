@@ -22,7 +22,8 @@ COLUMNS = (
 )
 
 NOTES = (
-    "Consumption is what movements OUT took from the store, at the unit cost that each movement recorded.",
+    "Consumption is what movements OUT took from the store, at what each movement cost by the "
+    "method of costing that was in force (moving average, or first in, first out).",
     "Narrowed to a department or machine it is what was issued for their maintenance work.",
 )
 

@@ -1,35 +1,32 @@
-"""Inventory valuation: what the stock is worth, at the moving average of what it cost.
+"""Inventory valuation: what the stock is worth at a moment, by the site's method of costing.
 
-The moving average cost of a part follows from its movements in their order:
-
-- IN: average = (quantity before x average before + quantity in x its unit cost) / quantity after
-- OUT, and an adjustment for parts that are missing: quantity falls, the average stays
-- an adjustment for parts that were found: they are worth the average, or, where there is no stock to
-  have one, the unit cost that the adjustment recorded
-- TRANSFER: neither changes
-
-Value = quantity x average, rounded to cents for each part; the total is the sum of the rounded values.
+By moving average, or first in, first out: :mod:`app.domain.costing` has the formulas, their source and the
+rounding. Every movement has recorded by how much it changed the value of its part by either method; the
+value at a moment is the sum of these until then, so that it is right for any day, whichever method is in
+force now and was then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
-from itertools import groupby
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.database import Worth
+from app.domain import settings
 from app.domain.analytics.scope import Scope
 from app.domain.analytics.stops import ROWS_AT_ONCE
+from app.domain.costing import EXPLAINED, NAMES, CostingMethod
 from app.domain.parts import SparePart
 from app.domain.reports import heading
 from app.domain.reports.model import Chart, Column, Kind, Report, Row
-from app.domain.stock import InventoryTransaction, MovementKind
+from app.domain.stock import InventoryTransaction
 
 TITLE = "Inventory valuation"
-CENT = Decimal("0.01")
 AVERAGE_PLACES = Decimal("0.0001")
 
 COLUMNS = (
@@ -42,47 +39,43 @@ COLUMNS = (
     Column("unitPrice", "Price today", Kind.MONEY),
 )
 
-NOTES = (
-    "Value = quantity x moving average cost. A receipt changes the average to (quantity before x "
-    "average before + quantity received x its unit cost) / quantity after; issues and missing parts "
-    "leave it as it is; parts that were found are worth the average.",
+ROUNDING = (
+    "What a movement costs is rounded half up to the cent, once; the rest stays with the stock, and the "
+    "last piece takes all that is left. Average cost = value / quantity."
 )
 
 
-@dataclass
-class MovingAverage:
-    """The stock of one part and what it cost on average, movement by movement."""
+@dataclass(frozen=True)
+class GroupValue:
+    """What the parts of one group are worth: how many kinds, pieces, and the value by either method."""
 
-    quantity: int = 0
-    average: Decimal = Decimal(0)
+    group_number: str
+    group_name: str
+    parts: int
+    quantity: int
+    average_value: Decimal
+    fifo_value: Decimal
 
-    def move(self, kind: str, quantity: int, unit_cost: Decimal) -> None:
-        """Count a movement; ``quantity`` as the movement has it."""
-        if kind == MovementKind.TRANSFER:
-            return
-        if kind == MovementKind.OUT:
-            self.quantity -= quantity
-            return
-        if kind == MovementKind.ADJUSTMENT and (quantity < 0 or self.quantity > 0):
-            self.quantity += quantity
-            return
-        before = max(self.quantity, 0)
-        self.average = (before * self.average + quantity * unit_cost) / (before + quantity)
-        self.quantity += quantity
+    def value(self, method: str) -> Decimal:
+        """The value by one of the methods."""
+        return self.fifo_value if method == CostingMethod.FIFO else self.average_value
 
-    @property
-    def value(self) -> Decimal:
-        return (self.quantity * self.average).quantize(CENT)
+
+def notes(method: str) -> tuple[str, ...]:
+    """What the figures mean by a method, in sentences."""
+    named = NAMES[CostingMethod(method)]
+    return f"Valued by {named} (IAS 2). {EXPLAINED[CostingMethod(method)]}", ROUNDING
 
 
 def build(session: Session, scope: Scope) -> Report:
     """One row for each part of which there was stock at the end of the period, by number.
 
-    The movements are read as the rows are consumed.
+    The rows are read from the database as they are consumed.
 
     :raises BusinessError: FILTER_NOT_POSSIBLE
     """
     heading.refuse_filters(scope, TITLE, "department_id", "machine_id")
+    method = settings.costing_method(session)
     return heading.report(
         session,
         scope,
@@ -90,46 +83,78 @@ def build(session: Session, scope: Scope) -> Report:
         name="valuation",
         title=TITLE,
         columns=COLUMNS,
-        rows=_rows(session, scope),
+        rows=_rows(session, scope, method),
         chart=Chart("bar", "partName", "value"),
-        notes=NOTES,
+        notes=notes(method),
     )
 
 
-def _rows(session: Session, scope: Scope) -> Iterator[Row]:
+def by_group(session: Session, scope: Scope) -> list[GroupValue]:
+    """What each group of parts was worth at the end of the period, the most valuable first; one statement."""
+    parts = _values(scope).subquery()
     query = (
         sa.select(
-            SparePart.id,
+            SparePart.group_number,
+            sa.func.max(SparePart.group_name),
+            sa.func.count(),
+            sa.func.sum(parts.c.quantity),
+            sa.type_coerce(sa.func.sum(parts.c.average_value), Worth),
+            sa.type_coerce(sa.func.sum(parts.c.fifo_value), Worth),
+        )
+        .join(parts, parts.c.spare_part_id == SparePart.id)
+        .where(*scope.parts())
+        .group_by(SparePart.group_number)
+    )
+    method = settings.costing_method(session)
+    found = [
+        GroupValue(number, name, kinds, int(quantity), average, fifo)
+        for number, name, kinds, quantity, average, fifo in session.execute(query)
+    ]
+    return sorted(found, key=lambda group: (-group.value(method), group.group_number))
+
+
+def _values(scope: Scope) -> sa.Select[Any]:
+    """Quantity and values of the parts of which there was stock at the end of the period."""
+    quantity = sa.func.sum(InventoryTransaction.change)
+    return (
+        sa.select(
+            InventoryTransaction.spare_part_id,
+            quantity.label("quantity"),
+            sa.type_coerce(sa.func.sum(InventoryTransaction.average_cost), Worth).label("average_value"),
+            sa.type_coerce(sa.func.sum(InventoryTransaction.fifo_cost), Worth).label("fifo_value"),
+        )
+        .where(InventoryTransaction.transaction_date < scope.until)
+        .group_by(InventoryTransaction.spare_part_id)
+        .having(quantity > 0)
+    )
+
+
+def _rows(session: Session, scope: Scope, method: str) -> Iterator[Row]:
+    parts = _values(scope).subquery()
+    value = parts.c.fifo_value if method == CostingMethod.FIFO else parts.c.average_value
+    query = (
+        sa.select(
             SparePart.part_number,
             SparePart.part_name,
             SparePart.group_number,
             SparePart.group_name,
             SparePart.unit_price,
-            InventoryTransaction.transaction_type,
-            InventoryTransaction.quantity,
-            InventoryTransaction.unit_cost,
+            parts.c.quantity,
+            value.label("value"),
         )
-        .join(SparePart, SparePart.id == InventoryTransaction.spare_part_id)
-        .where(InventoryTransaction.transaction_date < scope.until, *scope.parts())
-        .order_by(
-            SparePart.part_number,
-            SparePart.id,
-            InventoryTransaction.transaction_date,
-            InventoryTransaction.id,
-        )
+        .join(parts, parts.c.spare_part_id == SparePart.id)
+        .where(*scope.parts())
+        .order_by(SparePart.part_number, SparePart.id)
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
-    for _, movements in groupby(session.execute(query), key=lambda row: row.id):
-        stock = MovingAverage()
-        for row in movements:
-            stock.move(row.transaction_type, row.quantity, row.unit_cost)
-        if stock.quantity:
-            yield (
-                row.part_number,
-                row.part_name,
-                row.group_name or row.group_number,
-                stock.quantity,
-                stock.average.quantize(AVERAGE_PLACES),
-                stock.value,
-                row.unit_price,
-            )
+    for row in session.execute(query):
+        quantity = int(row.quantity)
+        yield (
+            row.part_number,
+            row.part_name,
+            row.group_name or row.group_number,
+            quantity,
+            (row.value / quantity).quantize(AVERAGE_PLACES, ROUND_HALF_UP),
+            row.value,
+            row.unit_price,
+        )

@@ -93,7 +93,7 @@ def test_issuing_writes_movements_usage_and_activity(session):
     assert (movement.transaction_type, movement.quantity, movement.performed_by) == ("OUT", 4, keeper.id)
     assert (movement.reference_type, movement.reference_id) == ("MAINTENANCE", pr.id)
     [usage] = pr.maintenance_request.work.parts_used
-    assert (usage.quantity, usage.unit_cost, usage.cost) == (4, Decimal("3.00"), Decimal("12.00"))
+    assert (usage.quantity, usage.unit_cost, usage.cost) == (4, Decimal("2.50"), Decimal("10.00"))
     assert [entry.action for entry in activity_of(session, "SPARE_PARTS_REQUEST", pr.id)] == [
         "REQUEST_PARTS",
         "APPROVE_PARTS",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 import sqlalchemy as sa
 
@@ -30,14 +28,6 @@ def test_in_and_out_change_the_quantity_and_keep_the_balance(session):
     movement = stock.record_movement(session, part.id, "OUT", 4, by=None, notes="broken in the store")
     assert (part.quantity, movement.balance, movement.change) == (6, 6, -4)
     assert session.scalar(sa.select(sa.func.sum(InventoryTransaction.change))) == 6
-
-
-def test_a_movement_out_costs_what_the_part_costs_at_that_moment(session):
-    part = make_part(session, 10, unit_price=Decimal("3.30"))
-    before = stock.record_movement(session, part.id, "OUT", 1, by=None)
-    part.unit_price = Decimal("4.00")
-    after = stock.record_movement(session, part.id, "OUT", 1, by=None)
-    assert (before.unit_cost, after.unit_cost) == (Decimal("3.30"), Decimal("4.00"))
 
 
 def test_a_transfer_moves_between_locations_and_nets_zero(session):

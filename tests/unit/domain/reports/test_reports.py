@@ -7,15 +7,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from app.domain import stock
+from app.domain import settings, stock
 from app.domain.analytics.scope import Scope
-from app.domain.reports import catalogue
+from app.domain.reports import catalogue, valuation
 from app.domain.reports.catalogue import ReportName
 from app.domain.reports.model import Kind, Totals
-from app.domain.reports.valuation import MovingAverage
 from app.errors import BusinessError
 from tests.conftest import START
 from tests.factories import make_location, make_part
@@ -106,13 +103,13 @@ def test_inventory_leaves_out_parts_that_are_no_longer_in_use_once_they_are_gone
 def test_valuation_at_the_moving_average(session, plant):
     part = make_part(session, unit_price=Decimal("9.00"))
     for kind, quantity, cost in (
-        ("IN", 10, "4.00"),
-        ("OUT", 4, "9.00"),  # the average stays 4
-        ("IN", 3, "7.00"),  # (6 x 4 + 3 x 7) / 9 = 5
-        ("ADJUSTMENT", -2, "9.00"),
-        ("ADJUSTMENT", 1, "9.00"),
+        ("IN", 10, Decimal("4.00")),
+        ("OUT", 4, None),  # the average stays 4
+        ("IN", 3, Decimal("7.00")),  # (6 x 4 + 3 x 7) / 9 = 5
+        ("ADJUSTMENT", -2, None),
+        ("ADJUSTMENT", 1, None),
     ):
-        stock.record_movement(session, part.id, kind, quantity, by=None, unit_cost=Decimal(cost))
+        stock.record_movement(session, part.id, kind, quantity, by=None, unit_cost=cost)
     plant.time.advance(minutes=1)
     scope = replace(plant.day, until=START + timedelta(days=1))
     report, rows, total = read(session, "valuation", scope)
@@ -121,6 +118,35 @@ def test_valuation_at_the_moving_average(session, plant):
     # 9 seals at 48.50 and 35 bearings at 9.80.
     assert total["value"] == Decimal("436.50") + Decimal("343.00") + Decimal("40.00")
     assert report.subtitle == ("As of 2026-03-02 20:01",)
+
+
+def test_valuation_first_in_first_out(session, plant):
+    part = make_part(session, unit_price=Decimal("9.00"))
+    for kind, quantity, cost in (
+        ("IN", 10, Decimal("4.00")),
+        ("OUT", 4, None),  # 6 x 4 are left
+        ("IN", 3, Decimal("7.00")),  # 6 x 4 + 3 x 7 = 45
+        ("ADJUSTMENT", -2, None),  # 4 x 4 + 3 x 7 = 37
+        ("ADJUSTMENT", 1, None),  # one more at 37 / 7 = 5.29
+    ):
+        stock.record_movement(session, part.id, kind, quantity, by=None, unit_cost=cost)
+    plant.time.advance(minutes=1)
+    scope = replace(plant.day, until=START + timedelta(days=1))
+    settings.change_site(session, None, costing_method="FIFO")
+    report, rows, _ = read(session, "valuation", scope)
+    row = part_row(rows, part)
+    assert (row["quantity"], row["averageCost"], row["value"]) == (8, Decimal("5.2863"), Decimal("42.29"))
+    assert "first in, first out" in report.notes[0]
+
+
+def test_valuation_by_group_is_the_sum_of_its_parts(session, plant):
+    scope = replace(plant.day, until=START + timedelta(days=1))
+    make_part(session, 2, unit_price=Decimal("700.00"), group_number="90", group_name="Drives")
+    plant.time.advance(minutes=1)
+    _, _, total = read(session, "valuation", scope)
+    groups = valuation.by_group(session, scope)
+    assert sum(group.average_value for group in groups) == total["value"]
+    assert (groups[0].group_name, groups[0].parts, groups[0].quantity) == ("Drives", 1, 2)
 
 
 def test_valuation_of_another_day(session, plant):
@@ -200,25 +226,3 @@ def test_cells_are_what_their_columns_say(session, plant, name):
     if report.chart:
         keys = {column.key for column in report.columns}
         assert {report.chart.label, report.chart.value} <= keys
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 50), st.decimals("0", "1000", places=2)), min_size=1, max_size=8),
-)
-def test_with_receipts_alone_the_value_is_what_was_paid(receipts):
-    stock_of_it = MovingAverage()
-    for quantity, cost in receipts:
-        stock_of_it.move("IN", quantity, cost)
-    paid = sum(quantity * cost for quantity, cost in receipts)
-    assert stock_of_it.quantity == sum(quantity for quantity, _ in receipts)
-    assert stock_of_it.value == paid.quantize(Decimal("0.01"))
-
-
-def test_found_parts_without_stock_are_worth_what_the_adjustment_says():
-    empty = MovingAverage()
-    empty.move("ADJUSTMENT", 4, Decimal("2.50"))
-    assert empty.value == Decimal("10.00")
-    empty.move("OUT", 4, Decimal("9.00"))
-    assert (empty.quantity, empty.value) == (0, 0)
-    empty.move("IN", 1, Decimal("3.00"))
-    assert empty.value == Decimal("3.00")
