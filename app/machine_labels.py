@@ -1,4 +1,4 @@
-"""The code on a machine's label: what it says to a phone, and how it is drawn."""
+"""The codes on labels of machines and parts: what they say to a phone, and how they are drawn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from qrcode.constants import ERROR_CORRECT_H
 from qrcode.image.svg import SvgPathImage
 
 from app.domain.machines import Machine
+from app.domain.parts import SparePart
+from app.exports.labels import Label
 
 _CORRECTION = ERROR_CORRECT_H  # a third of the label may be dirty
 
@@ -18,6 +20,24 @@ def address(machine: Machine) -> str:
     """What the label says to a phone: the whole address of the machine's page."""
     base: str = current_app.config["MILLWRIGHT_BASE_URL"]
     return base + url_for("scan.landing", qr_code=machine.qr_code)
+
+
+def part_address(part: SparePart) -> str:
+    """What the label of a part, or of its place in the store, says to a phone."""
+    base: str = current_app.config["MILLWRIGHT_BASE_URL"]
+    return base + url_for("scan.part", part_id=part.id)
+
+
+def of_machine(machine: Machine) -> Label:
+    """What the label of a machine says."""
+    place = tuple(text for text in (machine.department.name, machine.location) if text)
+    return Label(machine.name, machine.qr_code, place, address(machine))
+
+
+def of_part(part: SparePart) -> Label:
+    """What the label of a part says."""
+    place = tuple(text for text in (part.group_name, part.location) if text)
+    return Label(part.part_name, part.part_number, place, part_address(part))
 
 
 def svg(machine: Machine) -> bytes:

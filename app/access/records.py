@@ -60,6 +60,17 @@ def followed_requests(actor: Actor) -> Followed:
     return Followed("Requests you reported", reporter_id=actor.user_id)
 
 
+def follows_request(request: MaintenanceRequest, actor: Actor) -> bool:
+    """Whether the list of the requests that an actor follows has this one, or they reported it."""
+    facts = {
+        "department_id": request.machine.department_id,
+        "technician_id": request.assigned_technician_id,
+        "reporter_id": request.reporter_id,
+    }
+    reach = followed_requests(actor).filters
+    return request.reporter_id == actor.user_id or all(facts[name] == value for name, value in reach.items())
+
+
 def followed_parts_requests(actor: Actor) -> dict[str, Any]:
     """The filters of the parts requests an actor follows, as arguments of a list function."""
     reach = permissions.scope(actor, "spare-parts-requests:read")

@@ -135,7 +135,7 @@ def _event(entry: Happened, minutes: dict[int, int]) -> MachineEvent:
 
 def _repair(found: MaintenanceRequest, minutes: int) -> Repair:
     """A request as part of its machine's history: what failed and what helped is for everybody."""
-    is_followed = _follows(found)
+    is_followed = records.follows_request(found, calls.actor())
     return Repair(
         id=found.id if is_followed else None,
         business_key=found.business_key if is_followed else None,
@@ -148,18 +148,6 @@ def _repair(found: MaintenanceRequest, minutes: int) -> Repair:
         completed_at=found.completed_at,
         downtime_minutes=minutes,
     )
-
-
-def _follows(found: MaintenanceRequest) -> bool:
-    """Whether the caller's list of requests has this one."""
-    actor = calls.actor()
-    facts = {
-        "department_id": found.machine.department_id,
-        "technician_id": found.assigned_technician_id,
-        "reporter_id": found.reporter_id,
-    }
-    reach = records.followed_requests(actor).filters
-    return found.reporter_id == actor.user_id or all(facts[name] == value for name, value in reach.items())
 
 
 def _named(user: Any) -> Named | None:

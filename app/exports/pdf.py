@@ -56,24 +56,32 @@ def write(report: Report, stream: BinaryIO) -> None:
     paper.output(stream)
 
 
+def add_fonts(paper: FPDF) -> None:
+    """Let a document use the font that has the letters of all of Europe, plain and bold.
+
+    :raises FontsNotBuilt: the installation lacks it
+    """
+    for style, name in (("", "DejaVuSansCondensed.ttf"), ("B", "DejaVuSansCondensed-Bold.ttf")):
+        if not (FONTS / name).exists():
+            raise FontsNotBuilt(
+                "PDF files cannot be made here: their fonts are missing. Whoever runs this installation "
+                "makes them with “make assets”."
+            )
+        paper.add_font(FONT, style, FONTS / name)
+
+
 class _Paper(FPDF):
     """The pages of one report."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(orientation="landscape", unit="mm", format="A4")
         self._report = report
-        for style, name in (("", "DejaVuSansCondensed.ttf"), ("B", "DejaVuSansCondensed-Bold.ttf")):
-            if not (FONTS / name).exists():
-                raise FontsNotBuilt(
-                    "PDF files cannot be made here: their fonts are missing. Whoever runs this installation "
-                    "makes them with “make assets”."
-                )
-            self.add_font(FONT, style, FONTS / name)
+        add_fonts(self)
         self.set_margins(_MARGIN, _MARGIN, _MARGIN)
         self.set_auto_page_break(False)
         self.alias_nb_pages("{nb}")
-        self.set_title(_printable(report.title))
-        self.set_author(_printable(report.site))
+        self.set_title(printable(report.title))
+        self.set_author(printable(report.site))
         self.set_creation_date(report.generated_at)
         self.set_draw_color(150)
         weights = [_WEIGHTS.get(column.kind, _NARROW) for column in report.columns]
@@ -89,20 +97,20 @@ class _Paper(FPDF):
         self.set_font(FONT, "", _SMALL)
         self.set_text_color(90)
         made = f"{self._report.generated_at.astimezone(self._report.zone):%Y-%m-%d %H:%M}"
-        self.cell(self.epw / 2, 4, _printable(f"{self._report.site} · {made}"))
+        self.cell(self.epw / 2, 4, printable(f"{self._report.site} · {made}"))
         self.cell(self.epw / 2, 4, f"{self.page_no()} of {{nb}}", align="R")
         self.set_text_color(0)
 
     def head(self) -> None:
         """Title, site, period and filters, then the headings."""
         self.set_font(FONT, "B", _TITLE)
-        self.multi_cell(0, 8, _printable(self._report.title), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.multi_cell(0, 8, printable(self._report.title), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.set_font(FONT, "", _SIZE + 1)
         for text in (self._report.site, *self._report.subtitle):
-            self.multi_cell(0, 5, _printable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self.multi_cell(0, 5, printable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         if any(column.kind == Kind.MONEY for column in self._report.columns):
             text = f"Amounts in {self._report.currency}"
-            self.multi_cell(0, 5, _printable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self.multi_cell(0, 5, printable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.ln(3)
         self._headings()
 
@@ -128,11 +136,11 @@ class _Paper(FPDF):
         self.ln(3)
         self.set_font(FONT, "", _SMALL)
         for note in self._report.notes:
-            lines = self._lines(_printable(note), self.epw)
+            lines = self._lines(printable(note), self.epw)
             if self.y + 3.6 * len(lines) > self._bottom:
                 self.add_page()
                 self.set_font(FONT, "", _SMALL)
-            self.multi_cell(0, 3.6, _printable(note), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self.multi_cell(0, 3.6, printable(note), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def _cells(self, texts: list[str], *, bold: bool = False, filled: bool = False) -> None:
         """One row of cells, as high as the longest text in it."""
@@ -177,7 +185,7 @@ def shown(value: Value, column: Column, report: Report) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return _printable(value)
+        return printable(value)
     if isinstance(value, datetime):
         return f"{value.astimezone(report.zone):%Y-%m-%d %H:%M}"
     if isinstance(value, date):
@@ -189,7 +197,7 @@ def shown(value: Value, column: Column, report: Report) -> str:
     return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A text without control characters, and in composed letters, which the font has."""
     composed = unicodedata.normalize("NFC", text)
     return "".join(character if unicodedata.category(character)[0] != "C" else " " for character in composed)

@@ -19,7 +19,10 @@ from app.web import (
     formatting,
     inbox,
     instances,
+    label_sheets,
     labels,
+    machine_forms,
+    machine_parts,
     machines,
     migrations,
     monitor,
@@ -55,6 +58,9 @@ PAGES = (
     parts_requests.pages,
     records.pages,
     machines.pages,
+    machine_forms.pages,
+    machine_parts.pages,
+    label_sheets.pages,
     parts.pages,
     departments.pages,
     catalogues.failure_codes,
@@ -86,6 +92,7 @@ def init_web(app: Flask) -> None:
     assets.init_assets(app)
     formatting.init_formatting(app)
     labels.init_labels(app)
+    attachments.init_attachments(app)
     navigation.init_navigation(app)
     versions.init_versions(app)
     monitor.init_live(app)

@@ -26,12 +26,14 @@ def ask_and_delete(
     keep: str = "Keep it",
     refused: str = "It cannot be deleted",
     done: str = "",
+    address: str = "",
 ) -> ResponseReturnValue:
     """The page that asks (GET), or the record deleted (POST) and the list it was in.
 
     ``what`` names the record ("the department Assembly"), ``back`` is its page, ``then`` the list.
     A refusal is shown on the page. The other texts are for what is not deleting: ``title`` asks, ``button``
-    and ``keep`` answer, ``refused`` heads a refusal, ``done`` says what has been done.
+    and ``keep`` answer, ``refused`` heads a refusal, ``done`` says what has been done. ``address`` is where
+    the answer goes, where that is not the page's own address.
     """
     refusal, status = "", 200
     if request.method == "POST":
@@ -49,7 +51,7 @@ def ask_and_delete(
         lead="" if refusal else lead,
         refusal=refusal,
         refused=refused,
-        address=request.path,
+        address=address or request.path,
         back=back,
         button=button,
         keep=keep,

@@ -57,7 +57,15 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Factory",
-        (Entry("machines.listing", "Machines", "machine"),),
+        (
+            Entry(
+                "machines.listing",
+                "Machines",
+                "machine",
+                needs="machines:read",
+                also=("machine_forms", "machine_parts"),
+            ),
+        ),
     ),
     (
         "Stock",
@@ -192,7 +200,13 @@ def counters() -> dict[str, int]:
 def _for_templates() -> dict[str, Any]:
     if not current_user.is_authenticated:
         return {}
-    return {"navigation": visible_groups, "tabs": tabs, "counters": counters, "may_report": may_report}
+    return {
+        "navigation": visible_groups,
+        "tabs": tabs,
+        "counters": counters,
+        "may_report": may_report,
+        "may_scan": permissions.may(current_actor(), "machines:read"),
+    }
 
 
 def init_navigation(app: Flask) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import current
 from app.domain import settings
+from app.domain.costing import CHANGING_METHOD, NAMES
 from app.domain.entities import EntityType
 from app.domain.queries import people as lists
 from app.domain.scanning import NoScanner
@@ -28,6 +29,7 @@ from app.web.record_forms import Choice, Flag, Line, RecordForm, attempt
 pages = Blueprint("settings", __name__)
 
 CHANGES_SHOWN = 20
+COSTING = {str(method): name.capitalize() for method, name in NAMES.items()}
 
 
 class SettingsForm(RecordForm):
@@ -46,6 +48,11 @@ class SettingsForm(RecordForm):
     currency = Choice(
         "Currency",
         description="What prices and costs are in. Changing it converts no amounts.",
+        render_kw={"required": True},
+    )
+    costing_method = Choice(
+        "Stock is valued by",
+        description=CHANGING_METHOD,
         render_kw={"required": True},
     )
     registration = Flag(
@@ -89,6 +96,7 @@ def _form() -> SettingsForm:
     known = sorted(names, key=lambda code: names[code])
     if form.currency.data and form.currency.data not in known:
         known.insert(0, form.currency.data)
+    form.costing_method.offer(list(COSTING.items()))
     form.currency.offer([(code, f"{names.get(code, code)} ({code})") for code in known])
     return form
 

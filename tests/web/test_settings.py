@@ -11,7 +11,13 @@ from app.database import unit_of_work
 from app.domain import settings
 from tests.web.conftest import Factory, SignIn
 
-TYPED = {"name": "Kraków works", "time_zone": "Europe/Warsaw", "currency": "PLN", "registration": "1"}
+TYPED = {
+    "name": "Kraków works",
+    "time_zone": "Europe/Warsaw",
+    "currency": "PLN",
+    "costing_method": "FIFO",
+    "registration": "1",
+}
 
 
 @pytest.fixture
@@ -30,8 +36,8 @@ def test_settings_are_changed_and_it_is_said_who_did(factory: Factory, admin: An
     assert admin.post("/settings", data=TYPED).location == "/settings"
     factory.session.rollback()
     site = settings.site(factory.session)
-    assert (site.name, site.time_zone, site.currency, site.registration) == (
-        "Kraków works", "Europe/Warsaw", "PLN", True,
+    assert (site.name, site.time_zone, site.currency, site.costing_method, site.registration) == (
+        "Kraków works", "Europe/Warsaw", "PLN", "FIFO", True,
     )  # fmt: skip
     page = admin.get("/settings").text
     assert '<option value="Europe/Warsaw"' in page

@@ -94,6 +94,14 @@ def list_fitted(
     return page_of(session, order_by(query, FITTED_SORTS, sort, MachineSparePart.id), page, page_size)
 
 
+def in_order(session: Session, machine_ids: Collection[int]) -> list[Machine]:
+    """The machines with these ids that there are, with department, by name."""
+    query = (
+        sa.select(Machine).where(Machine.id.in_(list(machine_ids))).options(joinedload(Machine.department))
+    )
+    return list(session.scalars(query.order_by(Machine.name, Machine.id)))
+
+
 def by_qr_code(session: Session, qr_code: str) -> Machine | None:
     """The machine with this label, typed in upper or lower case, with its department and parts list."""
     code = qr_code.strip()
