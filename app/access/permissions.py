@@ -58,6 +58,8 @@ stock-locations:read           all   all         all       all   all   -     -
 stock-locations:write          all   -           -         -     all   -     -
 inventory-transactions:read    all   -           -         all   all   -     -
 inventory-transactions:create  -     -           -         -     all   -     -
+stock-counts:read              all   -           -         all   all   -     -
+stock-counts:write             all   -           -         -     all   -     -
 failure-codes:read             all   all         all       all   all   all   -
 failure-codes:write            all   -           -         -     -     -     -
 maintenance-types:read         all   all         all       all   all   all   -

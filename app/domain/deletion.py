@@ -27,6 +27,7 @@ _NAMES = {
     "spare_parts_request_lines": "lines of parts requests",
     "spare_parts_requests": "parts requests",
     "spare_parts_usage": "parts used",
+    "stock_cost_layers": "cost layers",
     "user_tasks": "tasks",
 }
 

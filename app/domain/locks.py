@@ -8,8 +8,9 @@ The order, outermost first:
 4. its maintenance work
 5. the parts request
 6. preventive tasks, by ascending id
-7. spare parts, by ascending id
-8. a user, then that user's sessions, failures to sign in, and reset link
+7. a stock count
+8. spare parts, by ascending id
+9. a user, then that user's sessions, failures to sign in, and reset link
 
 Inserting a row makes MySQL share a lock on each row that it refers to, and so does changing a column
 that shares an index with a reference. Whoever may want such a row for itself in the same transaction,

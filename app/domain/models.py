@@ -15,14 +15,22 @@ from app.domain.parts import PartStock, SparePart, StockLocation
 from app.domain.parts_requests import SparePartsRequest, SparePartsRequestLine
 from app.domain.password_resets import PasswordReset
 from app.domain.people import Department, Substitution, User
-from app.domain.preventive.models import MeterReading, PreventiveLog, PreventiveTask, PreventiveTaskPart
+from app.domain.preventive.models import (
+    MeterReading,
+    PreventiveJob,
+    PreventiveLog,
+    PreventiveTask,
+    PreventiveTaskPart,
+)
 from app.domain.process_records import ProcessRecord
+from app.domain.replenishments import StockReplenishment
 from app.domain.requests import MaintenanceRequest
 from app.domain.reservations import StockReservation
 from app.domain.sessions import UserSession
 from app.domain.settings import Setting
 from app.domain.sign_in import SignInFailures
 from app.domain.stock import InventoryTransaction
+from app.domain.stock_counts import StockCount, StockCountLine
 from app.domain.usage import PartsUsage
 from app.domain.work import MaintenanceWork, WorkStep
 
@@ -48,6 +56,7 @@ __all__ = [
     "PartStock",
     "PartsUsage",
     "PasswordReset",
+    "PreventiveJob",
     "PreventiveLog",
     "PreventiveTask",
     "PreventiveTaskPart",
@@ -57,7 +66,10 @@ __all__ = [
     "SparePart",
     "SparePartsRequest",
     "SparePartsRequestLine",
+    "StockCount",
+    "StockCountLine",
     "StockLocation",
+    "StockReplenishment",
     "StockReservation",
     "Substitution",
     "User",

@@ -7,11 +7,13 @@ Everything here is read and changed under the lock of the part concerned
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from app.database import Base
+from app import clock
+from app.database import Base, UtcDateTime
 from app.domain.parts import PartStock, SparePart
 
 
@@ -29,6 +31,7 @@ class StockReservation(Base):
     line_id: Mapped[int] = mapped_column(sa.ForeignKey("spare_parts_request_lines.id"))
     stock_id: Mapped[int] = mapped_column(sa.ForeignKey("part_stock.id"))
     quantity: Mapped[int]
+    reserved_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
 
     stock: Mapped[PartStock] = relationship()
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -91,7 +90,7 @@ def build(session: Session, scope: Scope) -> Report:
 
 def by_group(session: Session, scope: Scope) -> list[GroupValue]:
     """What each group of parts was worth at the end of the period, the most valuable first; one statement."""
-    parts = _values(scope).subquery()
+    parts = _values(scope)
     query = (
         sa.select(
             SparePart.group_number,
@@ -113,7 +112,7 @@ def by_group(session: Session, scope: Scope) -> list[GroupValue]:
     return sorted(found, key=lambda group: (-group.value(method), group.group_number))
 
 
-def _values(scope: Scope) -> sa.Select[Any]:
+def _values(scope: Scope) -> sa.Subquery:
     """Quantity and values of the parts of which there was stock at the end of the period."""
     quantity = sa.func.sum(InventoryTransaction.change)
     return (
@@ -126,11 +125,12 @@ def _values(scope: Scope) -> sa.Select[Any]:
         .where(InventoryTransaction.transaction_date < scope.until)
         .group_by(InventoryTransaction.spare_part_id)
         .having(quantity > 0)
+        .subquery()
     )
 
 
 def _rows(session: Session, scope: Scope, method: str) -> Iterator[Row]:
-    parts = _values(scope).subquery()
+    parts = _values(scope)
     value = parts.c.fifo_value if method == CostingMethod.FIFO else parts.c.average_value
     query = (
         sa.select(

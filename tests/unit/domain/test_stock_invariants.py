@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -9,12 +12,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy.orm import Session
 
 import app.domain
-from app.database import Base, configure
-from app.domain import parts_requests, stock
+from app.database import Base, Worth, configure
+from app.domain import counting, parts_requests, stock
+from app.domain import settings as site_settings
+from app.domain.cost_layers import CostLayer, CostLayerUse
 from app.domain.parts import PartStock, SparePart
 from app.domain.reservations import StockReservation
 from app.domain.spare_parts_requests import OPEN_STATUSES, SparePartsRequest
 from app.domain.stock import InventoryTransaction
+from app.domain.stock_counts import StockCount, StockCountLine
 from app.domain.usage import PartsUsage
 from app.errors import BusinessError
 from tests.factories import make_location, make_part, make_request, make_user
@@ -38,6 +44,7 @@ class Store(RuleBasedStateMachine):
         self.parts = [make_part(self.session, 5, location=self.places[0]) for _ in range(2)]
         self.request = make_request(self.session, technician=make_user(self.session))
         self.prs: list[SparePartsRequest] = []
+        self.counts: list[StockCount] = []
 
     def teardown(self) -> None:
         self.session.close()
@@ -54,7 +61,10 @@ class Store(RuleBasedStateMachine):
 
     def picture(self):
         self.session.flush()
-        tables = (SparePart, SparePartsRequest, StockReservation, InventoryTransaction, PartsUsage)
+        tables = (
+            SparePart, SparePartsRequest, StockReservation, InventoryTransaction, PartsUsage,
+            CostLayer, CostLayerUse,
+        )  # fmt: skip
         rows = [self.session.execute(sa.select(model.__table__).order_by(model.id)).all() for model in tables]
         stock_rows = sa.select(PartStock.__table__).where(PartStock.quantity > 0).order_by(PartStock.id)
         return [*rows, self.session.execute(stock_rows).all()]
@@ -72,6 +82,62 @@ class Store(RuleBasedStateMachine):
             stock.record_movement, self.parts[part].id, "ADJUSTMENT", difference,
             location_id=self.places[place].id, by=None,
         )  # fmt: skip
+
+    @rule(part=PARTS, place=PLACES, quantity=QUANTITIES, cents=st.integers(0, 999))
+    def buy(self, part, place, quantity, cents):
+        self.attempt(
+            stock.record_movement, self.parts[part].id, "IN", quantity,
+            location_id=self.places[place].id, by=None, unit_cost=Decimal(cents).scaleb(-2),
+        )  # fmt: skip
+
+    @rule(method=st.sampled_from(["MOVING_AVERAGE", "FIFO"]))
+    def change_the_method(self, method):
+        worth = [(part.average_value, part.fifo_value) for part in self.parts]
+        site_settings.change_site(self.session, None, costing_method=method)
+        assert [(part.average_value, part.fifo_value) for part in self.parts] == worth
+
+    @rule(place=PLACES)
+    def start_a_count(self, place):
+        made = self.attempt(counting.start, None, location_id=self.places[place].id)
+        if made is not None:
+            self.counts.append(made)
+
+    @precondition(lambda self: self.counts)
+    @rule(data=st.data(), found=st.integers(0, 9))
+    def count(self, data, found):
+        count = data.draw(st.sampled_from(self.counts))
+        lines = self.session.scalars(sa.select(StockCountLine).where(StockCountLine.count_id == count.id))
+        line = data.draw(st.sampled_from(sorted(lines, key=lambda line: line.id)))
+        self.attempt(counting.enter, count, None, line.id, found)
+
+    @precondition(lambda self: self.counts)
+    @rule(data=st.data())
+    def post(self, data):
+        count = data.draw(st.sampled_from(self.counts))
+        self.session.commit()  # a refusal takes back what had been posted by then
+        lines = list(
+            self.session.scalars(sa.select(StockCountLine).where(StockCountLine.count_id == count.id))
+        )
+        before = {line.spare_part_id: self.lying(line) for line in lines}
+        try:
+            counting.post(self.session, count, None, skip_uncounted=True)
+        except BusinessError:
+            self.session.rollback()
+            return
+        for line in lines:
+            assert self.lying(line) == before[line.spare_part_id] + (line.difference or 0)
+
+    @precondition(lambda self: self.counts)
+    @rule(data=st.data())
+    def give_up_a_count(self, data):
+        count = data.draw(st.sampled_from(self.counts))
+        self.attempt(counting.cancel, count, None, "not now")
+
+    def lying(self, line):
+        query = sa.select(sa.func.sum(PartStock.quantity)).where(
+            PartStock.spare_part_id == line.spare_part_id, PartStock.location_id == line.location_id
+        )
+        return self.session.scalar(query) or 0
 
     @rule(lines=st.lists(st.tuples(PARTS, QUANTITIES), min_size=1, max_size=3))
     def ask(self, lines):
@@ -132,6 +198,23 @@ class Store(RuleBasedStateMachine):
                 assert place.quantity == total
 
     @invariant()
+    def values_are_the_sum_of_layers_and_what_a_naive_recomputation_gives(self):
+        for part in self.parts:
+            layers = sa.select(
+                sa.func.coalesce(sa.func.sum(CostLayer.quantity_left), 0),
+                sa.type_coerce(sa.func.coalesce(sa.func.sum(CostLayer.cost_left), 0), Worth),
+            ).where(CostLayer.spare_part_id == part.id)
+            assert self.session.execute(layers).one() == (part.quantity, part.fifo_value)
+            movements = self.session.scalars(
+                sa.select(InventoryTransaction)
+                .where(InventoryTransaction.spare_part_id == part.id)
+                .order_by(InventoryTransaction.id)
+            )
+            average, pieces = naive_values(list(movements))
+            assert (part.average_value, part.fifo_value) == (average, sum(pieces))
+            assert part.quantity or part.average_value == part.fifo_value == 0
+
+    @invariant()
     def reservations_belong_to_open_lines_and_are_counted_once(self):
         for place in self.session.scalars(sa.select(PartStock)):
             promised = sa.select(sa.func.sum(StockReservation.quantity)).where(
@@ -150,6 +233,45 @@ class Store(RuleBasedStateMachine):
             for line in pr.lines:
                 used = sa.select(sa.func.sum(PartsUsage.quantity)).where(PartsUsage.line_id == line.id)
                 assert line.quantity_issued == (self.session.scalar(used) or 0)
+
+
+def cents(amount):
+    """Half up to the cent."""
+    exact = Decimal(amount.numerator * 10**6 // amount.denominator).scaleb(-6)
+    return exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def naive_values(movements):
+    """The value by moving average, and by FIFO of what is left of each receipt, oldest first.
+
+    Recomputed from the movements alone, in fractions, with nothing of the product's arithmetic.
+    """
+    average, quantity, heaps = Decimal(0), 0, []
+    for movement in movements:
+        change = movement.change
+        if change > 0:
+            average += movement.average_cost
+            heaps.append([change, movement.fifo_cost])
+            if movement.transaction_type == "IN":
+                assert movement.average_cost == movement.fifo_cost == change * movement.unit_cost
+        elif change < 0:
+            gone = average if -change == quantity else cents(Fraction(average) * -change / quantity)
+            assert movement.average_cost == -gone
+            average -= gone
+            left, cost = -change, Decimal(0)
+            while left:
+                pieces, worth = heaps[0]
+                taken = min(left, pieces)
+                part = worth if taken == pieces else cents(Fraction(worth) * taken / pieces)
+                heaps[0] = [pieces - taken, worth - part]
+                if taken == pieces:
+                    heaps.pop(0)
+                left, cost = left - taken, cost + part
+            assert movement.fifo_cost == -cost
+        else:
+            assert movement.cost == movement.average_cost == movement.fifo_cost == 0
+        quantity += change
+    return average, [worth for _, worth in heaps]
 
 
 TestStore = Store.TestCase
