@@ -20,6 +20,7 @@ from zoneinfo import available_timezones
 from limits import parse_many
 
 from app.database import engine_options
+from app.storage import S3Settings, is_bucket
 
 ROOT = Path(__file__).resolve().parent.parent
 UPLOAD_LIMIT = 64 * 1024 * 1024  # bytes a request: several files of 10 MB each
@@ -44,6 +45,10 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(url),
         "MILLWRIGHT_DATA": data,
         "MILLWRIGHT_UPLOADS": Path(env.get("MILLWRIGHT_UPLOADS", data / "uploads")).resolve(),
+        "MILLWRIGHT_STORAGE": _place(env, "MILLWRIGHT_STORAGE", ""),
+        "MILLWRIGHT_BACKUPS": _place(env, "MILLWRIGHT_BACKUPS", str(data / "backups")),
+        "MILLWRIGHT_BACKUP_KEY": _secret(env, "MILLWRIGHT_BACKUP_KEY"),
+        "MILLWRIGHT_S3": _s3(env),
         "MILLWRIGHT_REDIS_URL": env.get("MILLWRIGHT_REDIS_URL", ""),
         "MILLWRIGHT_CLAMD": _clamd(env.get("MILLWRIGHT_CLAMD", "")),
         "MILLWRIGHT_BASE_URL": base_url,
@@ -62,6 +67,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
             env.get("MILLWRIGHT_MAIL_FROM", ""), needed=bool(env.get("MILLWRIGHT_SMTP_URL"))
         ),
         "MILLWRIGHT_WEBHOOK_HOSTS": env.get("MILLWRIGHT_WEBHOOK_HOSTS", "").lower().split(),
+        "MILLWRIGHT_LEASE_SECONDS": max(_count(env, "MILLWRIGHT_LEASE_SECONDS", 15), 1),
         "MILLWRIGHT_CORS_ORIGINS": env.get("MILLWRIGHT_CORS_ORIGINS", "").split(),
         **_fixed(secure=base_url.startswith("https://")),
     }
@@ -102,6 +108,40 @@ def _secret_key(env: Mapping[str, str], data: Path) -> str:
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(48))
     return path.read_text().strip()
+
+
+def _secret(env: Mapping[str, str], name: str) -> str:
+    """A secret, or what the file holds that ``<name>_FILE`` names; empty where there is neither."""
+    path = env.get(f"{name}_FILE", "")
+    if env.get(name) or not path:
+        return env.get(name, "")
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"{name}_FILE: {error}") from None
+
+
+def _place(env: Mapping[str, str], name: str, default: str) -> str:
+    """A folder, or s3://bucket/prefix."""
+    address = env.get(name, "") or default
+    try:
+        return address if not address or is_bucket(address) else str(Path(address).absolute())
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {error}.") from None
+
+
+def _s3(env: Mapping[str, str]) -> S3Settings:
+    endpoint = env.get("MILLWRIGHT_S3_ENDPOINT", "").rstrip("/")
+    if endpoint and not re.fullmatch(r"https?://[^/\s]+(/[^\s]*)?", endpoint):
+        raise ConfigurationError(
+            f"MILLWRIGHT_S3_ENDPOINT is like https://minio.example:9000, not {endpoint!r}."
+        )
+    access_key, secret_key = _secret(env, "MILLWRIGHT_S3_ACCESS_KEY"), _secret(env, "MILLWRIGHT_S3_SECRET_KEY")
+    if bool(access_key) != bool(secret_key):
+        raise ConfigurationError(
+            "MILLWRIGHT_S3_ACCESS_KEY and MILLWRIGHT_S3_SECRET_KEY are set together, or neither of them."
+        )
+    return S3Settings(endpoint, env.get("MILLWRIGHT_S3_REGION", ""), access_key, secret_key)
 
 
 def _flag(env: Mapping[str, str], name: str) -> bool:

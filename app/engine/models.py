@@ -334,3 +334,19 @@ class Job(Base):
     batch: Mapped[str | None] = mapped_column(sa.String(32))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Lease(Base):
+    """Which of several processes does what one at a time shall do; see :mod:`app.jobs.leadership`.
+
+    ``holder`` is empty while nobody does. ``beat`` grows with each sign of life of the holder, and
+    ``worked_at`` is when it last came to the end of its work, which is for people to read: no decision
+    depends on anybody's clock.
+    """
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    holder: Mapped[str] = mapped_column(sa.String(100), default="")
+    beat: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    worked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -32,6 +32,7 @@ def init_jobs(app: Flask) -> None:
             db.engine,
             redis_url=app.config["MILLWRIGHT_REDIS_URL"],
             mailer=mailer_of(app.config),
+            lease=app.config["MILLWRIGHT_LEASE_SECONDS"],
         )
     system.listen()
     app.extensions["millwright.jobs"] = system

@@ -15,8 +15,8 @@ LONGEST_PAUSE = 30.0  # seconds between sweeps while they fail
 class Sweeper:
     """Calls ``sweep`` every few seconds, or at once when woken, until it is stopped.
 
-    Any number of them may run, in any number of processes: each job and each instance is done
-    under its row's lock.
+    Any number of them may run, in any number of processes: one of them acts (:mod:`app.jobs.leadership`),
+    and each job and each instance is done under its row's lock.
     """
 
     def __init__(self, sweep: Callable[[], object], *, interval: float = INTERVAL) -> None:

@@ -12,6 +12,7 @@ from app.engine import batches, instances, jobs, migration_batch, monitor
 from app.engine.core import ProcessEngine
 from app.jobs import alert_delivery, mail, password_links
 from app.jobs.announcements import announce_to
+from app.jobs.leadership import LEASE, Leadership
 from app.jobs.mail import Mailer
 from app.jobs.redis_queue import RedisQueue
 from app.jobs.sweeper import INTERVAL, Sweeper
@@ -34,13 +35,17 @@ class JobSystem:
         redis_url: str = "",
         interval: float = INTERVAL,
         mailer: Mailer | None = None,
+        lease: float = LEASE,
     ) -> None:
         self.engine = engine
         self.database = database
         self.mailer = mailer
         self.sessions = sessionmaker(database, expire_on_commit=False, info={"mailer": mailer})
         self.queue = RedisQueue(redis_url) if redis_url else None
-        self.sweeper = Sweeper(self.sweep, interval=interval)
+        self.leadership = Leadership(self.sessions, lease=lease)
+        # Often enough that the one that acts shows in time that it lives.
+        often = interval if lease >= LEASE else min(interval, lease / 6)
+        self.sweeper = Sweeper(self.sweep, interval=often)
 
     def listen(self) -> None:
         """From now on, announce what commits of this process queue."""
@@ -60,6 +65,11 @@ class JobSystem:
         announce_to(self.database, None)
         if not self.sweeper.stop(timeout):
             log.warning("a job was still under way after %s seconds; it will be done again", timeout)
+            return
+        try:
+            self.leadership.resign()
+        except sa.exc.SQLAlchemyError as error:
+            log.warning("whoever sweeps next waits until the lease of this process is over: %s", error)
 
     def perform(self, job_id: int) -> bool:
         """Do one job unless it is done or taken; answers whether it was done now."""
@@ -68,16 +78,25 @@ class JobSystem:
         with structlog.contextvars.bound_contextvars(job_id=job_id):
             return jobs.run(self.engine, self.sessions, job_id)
 
-    def sweep(self) -> None:
+    def sweep(self, *, whoever_leads: bool = False) -> None:
         """Fire due timers, then bring due jobs to the workers, or do them here; last, look what is stuck.
 
-        They are done here where there is no Redis, and while Redis cannot be reached.
+        Of all processes that sweep a database, one at a time does (:mod:`app.jobs.leadership`), or this one
+        too, ``whoever_leads``. Jobs are done here where there is no Redis, and then by every process that
+        sweeps; and while Redis cannot be reached.
         """
-        while instances.fire_due(self.engine, self.sessions, BATCH) == BATCH and not self.sweeper.stopping:
+
+        def goes_on() -> bool:
+            return not self.sweeper.stopping and (whoever_leads or self.leadership.lead())
+
+        leads = whoever_leads or self.leadership.lead()
+        while leads and instances.fire_due(self.engine, self.sessions, BATCH) == BATCH and goes_on():
             pass
-        self._bring_due_jobs()
-        if not self.sweeper.stopping:
+        if leads or self.queue is None:
+            self._bring_due_jobs()
+        if leads and goes_on():
             monitor.keep_up(self.engine, self.sessions)
+            self.leadership.worked()
 
     def _bring_due_jobs(self) -> None:
         while ids := self._due():
@@ -92,6 +111,8 @@ class JobSystem:
         for job_id in ids:
             if self.sweeper.stopping:
                 return False
+            if self.leadership.leading:
+                self.leadership.lead()  # many jobs take longer than the lease
             done |= self.perform(job_id)
         return done
 

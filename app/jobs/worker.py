@@ -17,11 +17,11 @@ def work(system: JobSystem, *, scheduler: bool = False, burst: bool = False) -> 
     """Do jobs until SIGTERM or SIGINT; the job under way is finished first.
 
     With Redis, the jobs come from its queue, and ``scheduler`` says whether this process also
-    sweeps the job table and fires timers: at least one must, and any number may. Without Redis
-    every worker sweeps. ``burst`` does what waits now, and ends.
+    sweeps the job table and fires timers: at least one must, and of any number one does. Without
+    Redis every worker does jobs, and one of them sweeps. ``burst`` does what waits now, and ends.
     """
     if burst:
-        system.sweep()
+        system.sweep(whoever_leads=True)
     if system.queue is None:
         if not burst:
             _sweep_until_told(system)

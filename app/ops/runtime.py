@@ -46,6 +46,7 @@ class Site:
             self.database,
             redis_url=self.settings["MILLWRIGHT_REDIS_URL"],
             mailer=mailer_of(self.settings),
+            lease=self.settings["MILLWRIGHT_LEASE_SECONDS"],
         )
 
 
