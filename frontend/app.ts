@@ -1,4 +1,4 @@
-// What every page has: closing messages, sending filters at once, buttons that show they were pressed.
+// What every page has: closing messages, sending filters at once, buttons that show they were pressed or copy.
 
 function closableMessages(): void {
   for (const flash of document.querySelectorAll<HTMLElement>("[data-flash]")) {
@@ -14,8 +14,9 @@ function closableMessages(): void {
 
 /** Filters apply as soon as they are chosen; the button for it is only needed without scripts. */
 function immediateFilters(): void {
-  for (const select of document.querySelectorAll<HTMLSelectElement>("select[data-submit-on-change]")) {
-    select.addEventListener("change", () => select.form?.requestSubmit());
+  const filters = "select[data-submit-on-change], input[data-submit-on-change]";
+  for (const filter of document.querySelectorAll<HTMLSelectElement | HTMLInputElement>(filters)) {
+    filter.addEventListener("change", () => filter.form?.requestSubmit());
   }
 }
 
@@ -60,9 +61,26 @@ function printButtons(): void {
   }
 }
 
+/** Buttons that copy what a field shows. Without a secure address browsers let nobody copy. */
+function copyButtons(): void {
+  for (const button of document.querySelectorAll<HTMLElement>("[data-copy]")) {
+    const field = document.getElementById(button.dataset.copy ?? "") as HTMLInputElement | null;
+    if (!field || !navigator.clipboard) continue;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      field.select();
+      await navigator.clipboard.writeText(field.value).then(
+        () => button.replaceChildren("Copied"),
+        () => button.replaceChildren("Copy it by hand"),
+      );
+    });
+  }
+}
+
 closableMessages();
 immediateFilters();
 tidyAddresses();
 sendOnce();
 printButtons();
+copyButtons();
 document.querySelector<HTMLElement>(".error-summary")?.focus();

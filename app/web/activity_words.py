@@ -9,51 +9,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import sqlalchemy as sa
-from flask import current_app, url_for
 from sqlalchemy.orm import Session
 
 from app.domain.activity import ActivityLog
-from app.domain.attachments import Attachment
-from app.domain.catalogues import FailureCode, MaintenanceType
 from app.domain.entities import EntityType
-from app.domain.machines import Machine
-from app.domain.parts import SparePart, StockLocation
-from app.domain.people import Department, User
-from app.domain.preventive.models import PreventiveTask
-from app.domain.process_records import ProcessRecord
-from app.domain.requests import MaintenanceRequest
-from app.domain.spare_parts_requests import SparePartsRequest
-from app.domain.work import MaintenanceWork
 from app.web import labels
 from app.web.formatting import day, minute
+from app.web.things import address_of, names_of, words_of
 
 LONGEST = 300  # characters of a value
 
-# Of each kind of thing: what it is called, its name's column, its page and the name of the id there.
-_THINGS: dict[str, tuple[str, Any, str, str]] = {
-    EntityType.USER: ("User", User.name, "users.show", "user_id"),
-    EntityType.DEPARTMENT: ("Department", Department.name, "departments.show", "department_id"),
-    EntityType.MACHINE: ("Machine", Machine.name, "machines.show", "machine_id"),
-    EntityType.FAILURE_CODE: ("Failure code", FailureCode.code, "failure_codes.edit", "entry_id"),
-    EntityType.MAINTENANCE_TYPE: (
-        "Maintenance type", MaintenanceType.code, "maintenance_types.edit", "entry_id",
-    ),
-    EntityType.MAINTENANCE_REQUEST: (
-        "Request", MaintenanceRequest.business_key, "requests.show", "request_id",
-    ),
-    EntityType.MAINTENANCE_WORK: ("Work order", MaintenanceWork.id, "", ""),
-    EntityType.SPARE_PART: ("Spare part", SparePart.part_name, "parts.show", "part_id"),
-    EntityType.STOCK_LOCATION: ("Stock location", StockLocation.name, "stock_locations.show", "location_id"),
-    EntityType.SPARE_PARTS_REQUEST: (
-        "Parts request", SparePartsRequest.business_key, "parts_requests.show", "parts_request_id",
-    ),
-    EntityType.PREVENTIVE_TASK: ("Preventive task", PreventiveTask.title, "preventive.show", "task_id"),
-    EntityType.PROCESS_RECORD: ("Record", ProcessRecord.business_key, "records.show", "record_id"),
-    EntityType.ATTACHMENT: ("File", Attachment.file_name, "attachments.show", "attachment_id"),
-    EntityType.SETTING: ("Settings", None, "settings.show", ""),
-    EntityType.ACTIVITY_LOG: ("Activity log", None, "activity.listing", ""),
-}  # fmt: skip
 # What an id in a changed value is the id of, by the value's name.
 _REFERENCES: dict[str, str] = {
     "department_id": EntityType.DEPARTMENT,
@@ -140,15 +105,9 @@ def action_words(action: str) -> str:
     return f"{_VERBS.get(verb, verb.lower())} {words}".strip()
 
 
-def kind_words(entity_type: str) -> str:
-    """What a kind of thing is called."""
-    found = _THINGS.get(entity_type)
-    return found[0] if found else entity_type.replace("_", " ").capitalize()
-
-
 def kinds() -> list[tuple[str, str]]:
     """Code and name of every kind of thing, by name."""
-    return sorted(((str(one), kind_words(one)) for one in EntityType), key=lambda pair: pair[1])
+    return sorted(((str(one), words_of(one)) for one in EntityType), key=lambda pair: pair[1])
 
 
 def told(session: Session, entries: Iterable[ActivityLog]) -> list[Told]:
@@ -171,24 +130,26 @@ def _told(entry: ActivityLog, names: Mapping[tuple[str, int], str]) -> Told:
         for name in dict.fromkeys([*values[0], *values[1]])
     )
     key = (entry.entity_type, entry.entity_id or 0)
-    name = names.get(key) or _former_name(*values) or (f"no. {entry.entity_id}" if entry.entity_id else "")
+    name = ""
+    if entry.entity_id:
+        name = names.get(key) or _former_name(*values) or f"no. {entry.entity_id}"
+    what = action_words(entry.action)
     return Told(
         entry=entry,
         who=entry.user.name if entry.user else "The system",
-        what=action_words(entry.action),
-        subject=f"{kind_words(entry.entity_type)} {name}".strip(),
-        address=_address(entry) if key in names or not entry.entity_id else "",
+        what=what,
+        subject=_subject(entry, what, name),
+        address=address_of(entry.entity_type, entry.entity_id) if key in names or not entry.entity_id else "",
         changes=changes,
     )
 
 
-def _address(entry: ActivityLog) -> str:
-    """The page of what an entry is about, where there is one."""
-    _, _, endpoint, argument = _THINGS.get(entry.entity_type, ("", None, "", ""))
-    if endpoint not in current_app.view_functions:
+def _subject(entry: ActivityLog, what: str, name: str) -> str:
+    """What an entry is about, without what the action says already; nothing for what people do themselves."""
+    if entry.entity_type == EntityType.USER and entry.entity_id == entry.user_id:
         return ""
-    values: dict[str, Any] = {argument: entry.entity_id} if argument else {}
-    return url_for(endpoint, **values)
+    kind = words_of(entry.entity_type)
+    return name if kind.lower() in what else f"{kind} {name}".strip()
 
 
 def _names(session: Session, entries: Iterable[ActivityLog]) -> dict[tuple[str, int], str]:
@@ -202,14 +163,7 @@ def _names(session: Session, entries: Iterable[ActivityLog]) -> dict[tuple[str, 
                 kind = _REFERENCES.get(_snake(name))
                 if kind and isinstance(value, int) and not isinstance(value, bool):
                     wanted[kind].add(value)
-    found: dict[tuple[str, int], str] = {}
-    for kind, ids in wanted.items():
-        column = _THINGS[kind][1] if kind in _THINGS else None
-        if column is not None:
-            model = column.class_
-            rows = session.execute(sa.select(model.id, column).where(model.id.in_(ids)))
-            found |= {(kind, row[0]): str(row[1]) for row in rows}
-    return found
+    return names_of(session, wanted)
 
 
 def _values(given: Any) -> dict[str, Any]:

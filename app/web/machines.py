@@ -41,6 +41,7 @@ SORTS = {
     "-createdAt": "Added last",
 }
 LATELY = 8  # entries of the history on a machine's page
+UPS_AND_DOWNS = (MachineEventKind.REQUEST, MachineEventKind.DOWNTIME, MachineEventKind.PREVENTIVE)
 PERIOD = timedelta(days=90)  # of the figures
 STOPS_SHOWN = 5
 COLUMNS = (
@@ -122,7 +123,9 @@ def machine_page(machine: Machine, **more: Any) -> str:
         **{
             "machine": machine,
             "open_requests": requests.open_requests(session, machine.id),
-            "lately": machine_story.told(machine_history.list_history(session, machine.id, page_size=LATELY)),
+            "lately": machine_story.told(
+                machine_history.list_history(session, machine.id, kinds=UPS_AND_DOWNS, page_size=LATELY)
+            ),
             "downtimes": machines.downtimes(session, machine.id, since)[:STOPS_SHOWN],
             "figures": _figures(machine),
             "days": PERIOD.days,

@@ -77,7 +77,8 @@ def test_too_many_labels_are_refused(factory: Factory, sign_in: SignIn, monkeypa
 
 def test_parts_have_labels_that_lead_to_them(factory: Factory, sign_in: SignIn) -> None:
     with unit_of_work(factory.session) as session:
-        part = factories.make_part(session, part_number="SEAL 80/2", part_name="Seal 80", location="Rack 4")
+        part = factories.make_part(session, part_number="SEAL 80/2", part_name="Seal 80")
+        part.location = "Rack 4"
         factories.make_part(session, part_name="Other")
     browser = sign_in(factory.storekeeper)
     assert "SEAL 80/2" in browser.get("/parts/labels?q=seal").text
