@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 from flask import current_app, g
@@ -20,6 +19,7 @@ from app.engine.core import ProcessEngine
 from app.extensions import db
 from app.jobs.mail import Mailer
 from app.processes.directory import actor_of
+from app.storage import FileStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +100,9 @@ def mailer() -> Mailer | None:
     return cast(Mailer | None, current_app.extensions["millwright.jobs"].mailer)
 
 
-def uploads_folder() -> Path:
+def file_store() -> FileStore:
     """Where uploaded files are kept."""
-    return Path(current_app.config["MILLWRIGHT_UPLOADS"])
+    return cast(FileStore, current_app.extensions["millwright.files"])
 
 
 def scanner() -> Scanner:

@@ -23,7 +23,7 @@ def response_of(attachment: Attachment, *, shown: bool) -> Response:
     """
     content_type = attachment.content_type
     response = send_file(
-        attachments.open_file(current.uploads_folder(), attachment),
+        attachments.open_file(current.file_store(), attachment),
         mimetype=content_type,  # text gets its charset, UTF-8, from Flask
         as_attachment=not (shown and content_type in SHOWN),
         download_name=attachment.file_name,

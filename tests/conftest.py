@@ -154,6 +154,19 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Clamd]:
 
 
 @pytest.fixture(scope="session")
+def _s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3]:
+    with servers.s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(_s3_server: servers.S3) -> servers.S3:
+    """An S3-compatible storage with an empty bucket, started when the first test asks for it."""
+    _s3_server.empty()
+    return _s3_server
+
+
+@pytest.fixture(scope="session")
 def pm4py() -> Path:
     """The Python that has pm4py, in an environment of its own."""
     python = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"

@@ -122,7 +122,7 @@ def upload_attachments(
         thing = lock(session, _subject(form.entity_type, form.entity_id))
         attached.check_may_add(thing, calls.actor())
         where = {"entity_type": form.entity_type, "entity_id": form.entity_id}
-    kept = [attachments.keep(session, current.uploads_folder(), file, by, **where) for file in prepared]
+    kept = [attachments.keep(session, current.file_store(), file, by, **where) for file in prepared]
     calls.location(f"/attachments/{kept[0].id}")
     return kept
 
@@ -164,7 +164,7 @@ def delete_attachment(attachment_id: Id) -> None:
     found = lock(calls.session(), _visible(attachment_id))
     calls.require_unchanged(AttachmentOut, found)
     attached.check_may_remove(calls.session(), found, calls.actor())
-    attachments.remove(calls.session(), current.uploads_folder(), found, calls.user_id())
+    attachments.remove(calls.session(), current.file_store(), found, calls.user_id())
 
 
 def _visible(attachment_id: int) -> Attachment:

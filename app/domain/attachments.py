@@ -9,7 +9,6 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from uuid import uuid4
 
@@ -23,6 +22,7 @@ from app.domain.entities import EntityType
 from app.domain.people import User
 from app.domain.scanning import Scanner, ScannerUnavailable
 from app.errors import BusinessError, Forbidden, NotFound
+from app.storage import FileMissing, FileStore, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -95,14 +95,17 @@ def check(session: Session, scanner: Scanner, file: Readable, filename: str, by:
 
 def keep(
     session: Session,
-    folder: Path,
+    store: FileStore,
     file: CheckedFile,
     by: int | None,
     *,
     entity_type: str | None = None,
     entity_id: int | None = None,
 ) -> Attachment:
-    """Keep a checked file below ``folder``. It is removed again when the transaction is rolled back."""
+    """Keep a checked file. It is removed again when the transaction is rolled back.
+
+    :raises StorageUnavailable: the store does not take it now
+    """
     token = uuid4().hex
     attachment = Attachment(
         file_name=file.name,
@@ -114,7 +117,12 @@ def keep(
         entity_id=entity_id,
         uploaded_by=by,
     )
-    files.write(session, folder / attachment.storage_key, file.data)
+    try:
+        files.write(session, store, attachment.storage_key, file.data)
+    except StorageUnavailable as error:
+        log.error("%s was not kept: %s", file.name, error)
+        message = f"{file.name} cannot be kept at the moment. Nothing was done; try again in a few minutes."
+        raise StorageUnavailable(message) from error
     session.add(attachment)
     session.flush()
     after = {**_picture(attachment), "size": attachment.size, "digest": attachment.digest}
@@ -124,7 +132,7 @@ def keep(
 
 def store(
     session: Session,
-    folder: Path,
+    store: FileStore,
     scanner: Scanner,
     file: Readable,
     filename: str,
@@ -136,9 +144,10 @@ def store(
     """Check a file and keep it.
 
     :raises BusinessError: as :func:`check`
+    :raises StorageUnavailable: as :func:`keep`
     """
     checked = check(session, scanner, file, filename, by)
-    return keep(session, folder, checked, by, entity_type=entity_type, entity_id=entity_id)
+    return keep(session, store, checked, by, entity_type=entity_type, entity_id=entity_id)
 
 
 def _scan(session: Session, scanner: Scanner, data: bytes, name: str, by: int | None) -> None:
@@ -163,15 +172,20 @@ def _scan(session: Session, scanner: Scanner, data: bytes, name: str, by: int | 
     raise BusinessError("ATTACHMENT_VIRUS", message, field="file")
 
 
-def open_file(folder: Path, attachment: Attachment) -> BinaryIO:
+def open_file(store: FileStore, attachment: Attachment) -> BinaryIO:
     """Open a stored file for reading.
 
     :raises NotFound: the store has lost it
+    :raises StorageUnavailable: the store does not answer
     """
     try:
-        return (folder / attachment.storage_key).open("rb")
-    except FileNotFoundError:
+        return store.open(attachment.storage_key)
+    except FileMissing:
         raise NotFound(f"The file {attachment.file_name} is missing from the store.") from None
+    except StorageUnavailable as error:
+        log.error("%s (attachment %s) cannot be opened: %s", attachment.storage_key, attachment.id, error)
+        message = f"{attachment.file_name} cannot be opened at the moment. Try again in a few minutes."
+        raise StorageUnavailable(message) from error
 
 
 def link(
@@ -205,9 +219,9 @@ def of(session: Session, entity_type: str, entity_id: int) -> list[Attachment]:
     return list(session.scalars(query.order_by(Attachment.id)))
 
 
-def remove(session: Session, folder: Path, attachment: Attachment, by: int | None) -> None:
+def remove(session: Session, store: FileStore, attachment: Attachment, by: int | None) -> None:
     """Delete an attachment; its file goes when the transaction is committed."""
-    files.discard(session, folder / attachment.storage_key)
+    files.discard(session, store, attachment.storage_key)
     before, attachment_id = _picture(attachment), attachment.id
     session.delete(attachment)
     session.flush()

@@ -9,14 +9,16 @@ if TYPE_CHECKING:
 
 
 def init_ops(app: Flask) -> None:
-    """Give the application its request log, health endpoints, scanner, and the demonstration's logins."""
+    """Give the application its request log, health endpoints, scanner, files, and demonstration logins."""
     from app.domain.scanning import NoScanner
     from app.ops import health, request_log
     from app.ops.clamav import Clamd
     from app.ops.demo import LOGINS
+    from app.storage import store_of
 
     request_log.init(app)
     clamd = app.config["MILLWRIGHT_CLAMD"]
     app.extensions["millwright.scanner"] = Clamd(clamd) if clamd else NoScanner()
+    app.extensions["millwright.files"] = store_of(app.config)
     app.register_blueprint(health.pages)
     app.config.setdefault("MILLWRIGHT_DEMO_LOGINS", LOGINS)

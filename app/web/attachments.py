@@ -58,7 +58,7 @@ def add(kind: str, record_id: int) -> ResponseReturnValue:
             attached.check_may_add(owner, actor)
             for file in checked:
                 attachments.keep(
-                    work, current.uploads_folder(), file, me().id,
+                    work, current.file_store(), file, me().id,
                     entity_type=kind.upper(), entity_id=record_id,
                 )  # fmt: skip
     except (BusinessError, Conflict) as error:
@@ -79,7 +79,7 @@ def remove(attachment_id: int) -> ResponseReturnValue:
     def delete(session: Session) -> None:
         row = lock(session, _visible(attachment_id))
         attached.check_may_remove(session, row, actor)
-        attachments.remove(session, current.uploads_folder(), row, me().id)
+        attachments.remove(session, current.file_store(), row, me().id)
 
     return ask_and_delete(
         delete,

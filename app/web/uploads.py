@@ -11,6 +11,7 @@ from app import current
 from app.domain import attachments
 from app.domain.attachments import Attachment, CheckedFile
 from app.errors import BusinessError
+from app.storage import StorageUnavailable
 
 
 class Uploads:
@@ -46,7 +47,10 @@ class Uploads:
             checked = self._checked.get(id(file)) or self._check(file)
             if isinstance(checked, BusinessError):
                 raise BusinessError(checked.code, checked.message, field=key)
-            stored.append(attachments.keep(self._session, current.uploads_folder(), checked, self._by))
+            try:
+                stored.append(attachments.keep(self._session, current.file_store(), checked, self._by))
+            except StorageUnavailable as error:  # beside the field: what was typed stays in the form
+                raise BusinessError("ATTACHMENT_NOT_KEPT", str(error), field=key) from error
         self._kept += stored
         return [attachment.id for attachment in stored]
 

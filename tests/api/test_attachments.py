@@ -18,6 +18,7 @@ from app.domain.preventive import completion
 from app.domain.requests import MaintenanceRequest
 from app.domain.scanning import NoScanner
 from app.ops.clamav import Clamd
+from app.storage import S3Settings, open_store
 from tests import factories
 from tests.api.conftest import Api, Caller
 from tests.support import servers
@@ -293,3 +294,16 @@ def test_a_version_may_be_named_when_a_file_is_deleted(api: Api) -> None:
     assert api.technician.delete(address, tag='"other"').status_code == 412
     tag = api.technician.get(address).headers["ETag"]
     assert api.technician.delete(address, tag=tag).status_code == 204
+
+
+def test_while_the_storage_is_away_nothing_is_uploaded_and_programs_may_try_again(api: Api) -> None:
+    application = api.application
+    settings = S3Settings(f"http://127.0.0.1:{servers.free_port()}", "", "key", "secret")
+    bucket, away = application.extensions["millwright.files"], open_store("s3://nowhere", settings)
+    application.extensions["millwright.files"] = away
+    refused = upload(api.technician, (picture(), "leak.jpg"), key="once")
+    assert (refused.status_code, refused.json["code"]) == (503, "UNAVAILABLE")
+    assert "leak.jpg cannot be kept at the moment" in refused.json["detail"]
+    assert stored(api) == []
+    application.extensions["millwright.files"] = bucket
+    assert upload(api.technician, (picture(), "leak.jpg"), key="once").status_code == 201

@@ -35,6 +35,7 @@ from app.engine.models import Deployment, Incident, TaskComment, UserTask
 from app.extensions import db
 from app.ops import demo
 from app.processes.directory import actor_of
+from app.storage import FolderStore
 from tests import factories
 
 ANONYMOUS = "anonymous"
@@ -136,7 +137,7 @@ def build_start(folder: Path, engine: ProcessEngine) -> Path:
     metadata.create_all(database)
     demo.load(engine, sessionmaker(database, expire_on_commit=False), whole=False)
     with Session(database, expire_on_commit=False) as session, unit_of_work(session):
-        _complete(session, folder / "uploads")
+        _complete(session, FolderStore(folder / "uploads"))
     with database.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     database.dispose()
@@ -177,7 +178,7 @@ def restorable_site(start: Path, folder: Path, **config: Any) -> Iterator[Restor
             db.engine.dispose()
 
 
-def _complete(session: Session, uploads: Path) -> None:
+def _complete(session: Session, uploads: FolderStore) -> None:
     """What the demonstration lacks: somebody signed in for each role, among them a technician who owns
     processes."""
     users = {user.email: user for user in session.scalars(sa.select(User))}
@@ -200,7 +201,7 @@ def _complete(session: Session, uploads: Path) -> None:
     _add_what_the_story_lacks(session, uploads, users[EMAILS[Role.ADMIN]], owner)
 
 
-def _add_what_the_story_lacks(session: Session, uploads: Path, admin: User, owner: User) -> None:
+def _add_what_the_story_lacks(session: Session, uploads: FolderStore, admin: User, owner: User) -> None:
     """One at least of each kind of record that the API has."""
     machine = session.scalars(sa.select(Machine).order_by(Machine.id)).first()
     request = session.scalars(sa.select(MaintenanceRequest).order_by(MaintenanceRequest.id)).first()

@@ -1,4 +1,4 @@
-"""Real MariaDB, Redis and ClamAV servers for tests, from the installed programs, in folders of their own.
+"""Real MariaDB, Redis, ClamAV and S3 servers for tests, from installed programs, in folders of their own.
 
 They listen on free ports of this machine, hold their data in a temporary folder, and end with the
 test process, however that ends.
@@ -12,7 +12,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -21,6 +23,8 @@ from typing import Protocol
 
 import pymysql
 import redis
+
+from app.storage import S3Settings
 
 START_LIMIT = 60.0  # seconds a server may take to answer
 STOP_LIMIT = 20.0  # seconds it may take to end
@@ -314,6 +318,51 @@ def clamd(folder: Path) -> Iterator[Clamd]:
     )  # fmt: skip
     try:
         server.wait_until(server.ping, (OSError,))
+        yield server
+    finally:
+        server.go_on()
+        server.stop()
+
+
+class S3(Server):
+    """An S3-compatible storage (moto's) that keeps everything in memory."""
+
+    BUCKET = "millwright"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def settings(self) -> S3Settings:
+        """How the product reaches it."""
+        return S3Settings(self.url, "us-east-1", "tests", "tests only")
+
+    def empty(self) -> None:
+        """Forget everything that a test left, and have one empty bucket."""
+        for method, path in (("POST", "/moto-api/reset"), ("PUT", f"/{self.BUCKET}")):
+            request = urllib.request.Request(f"{self.url}{path}", method=method)  # noqa: S310
+            urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
+
+    def pause(self) -> None:
+        """Let it hang: it takes connections and does not answer."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def s3(folder: Path) -> Iterator[S3]:
+    """An S3-compatible storage on a port of its own."""
+    port = free_port()
+    server = S3(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        port=port,
+        log=folder / "s3.log",
+    )
+    try:
+        server.wait_until(server.empty, (OSError,))
         yield server
     finally:
         server.go_on()

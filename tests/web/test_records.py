@@ -17,6 +17,7 @@ from app.domain import attachments, notifications
 from app.domain.people import Substitution
 from app.domain.requests import MaintenanceRequest, RequestStatus
 from app.domain.scanning import NoScanner
+from app.storage import FolderStore
 from tests import factories
 from tests.web.conftest import Factory, SignIn
 
@@ -201,7 +202,12 @@ def test_a_file_is_served_safely_to_those_who_see_what_it_belongs_to(
 ) -> None:
     with unit_of_work(factory.session) as session:
         stored = attachments.store(
-            session, tmp_path / "uploads", NoScanner(), photo(), "leak.png", factory.supervisor.id
+            session,
+            FolderStore(tmp_path / "uploads"),
+            NoScanner(),
+            photo(),
+            "leak.png",
+            factory.supervisor.id,
         )
     stranger = sign_in(factory.other_technician)
     assert stranger.get(f"/attachments/{stored.id}").status_code == 404

@@ -19,6 +19,7 @@ from app.domain.attachments import Attachment
 from app.domain.requests import MaintenanceRequest
 from app.domain.scanning import NoScanner
 from app.ops.clamav import Clamd
+from app.storage import FolderStore
 from tests.support import servers
 from tests.web.conftest import Factory, SignIn
 
@@ -109,7 +110,7 @@ def test_whatever_is_served_cannot_run(
 ) -> None:
     with unit_of_work(factory.session) as session:
         stored = attachments.store(
-            session, tmp_path / "uploads", NoScanner(), BytesIO(data), name, factory.manager.id
+            session, FolderStore(tmp_path / "uploads"), NoScanner(), BytesIO(data), name, factory.manager.id
         )
     address = f"/attachments/{stored.id}" + ("?download=1" if saved else "")
     answer = sign_in(factory.manager).get(address)
@@ -133,7 +134,12 @@ def test_the_name_of_a_saved_file_is_told_as_rfc_6266_has_it(
 ) -> None:
     with unit_of_work(factory.session) as session:
         stored = attachments.store(
-            session, tmp_path / "uploads", NoScanner(), BytesIO(PICTURE), name, factory.manager.id
+            session,
+            FolderStore(tmp_path / "uploads"),
+            NoScanner(),
+            BytesIO(PICTURE),
+            name,
+            factory.manager.id,
         )
     answer = sign_in(factory.manager).get(f"/attachments/{stored.id}?download=1")
     assert answer.headers["Content-Disposition"] == f"attachment; {disposition}"
@@ -144,7 +150,12 @@ def test_a_part_of_a_file_is_sent_to_who_asks_for_a_part(
 ) -> None:
     with unit_of_work(factory.session) as session:
         stored = attachments.store(
-            session, tmp_path / "uploads", NoScanner(), BytesIO(b"0123456789"), "n.txt", factory.manager.id
+            session,
+            FolderStore(tmp_path / "uploads"),
+            NoScanner(),
+            BytesIO(b"0123456789"),
+            "n.txt",
+            factory.manager.id,
         )
     browser = sign_in(factory.manager)
     part = browser.get(f"/attachments/{stored.id}", headers={"Range": "bytes=2-4"})

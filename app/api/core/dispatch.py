@@ -17,7 +17,7 @@ from app.api.core.limits import limited
 from app.api.core.problems import ApiError
 from app.database import unit_of_work
 from app.domain import sessions
-from app.errors import MillwrightError
+from app.errors import MillwrightError, Unavailable
 from app.extensions import talisman
 from app.patience import with_patience
 from app.security import FILE_POLICY
@@ -95,8 +95,8 @@ def _remember(endpoint: Endpoint, key: str, refusal: Response) -> Response:
 
 def _is_remembered(error: MillwrightError) -> bool:
     """Whether a refusal is the answer to a key: the factory's rules refused, not who or how one asks."""
-    if isinstance(error, idempotency.KeyRefused):
-        return False
+    if isinstance(error, (idempotency.KeyRefused, Unavailable)):
+        return False  # what is unavailable now may be there when it is tried again
     return not isinstance(error, ApiError) or error.status in (409, 422)
 
 

@@ -14,6 +14,7 @@ from app.domain.activity import ActivityLog
 from app.domain.people import User
 from app.domain.scanning import NoScanner, ScannerUnavailable
 from app.errors import BusinessError, Forbidden, NotFound
+from app.storage import FolderStore
 from tests.factories import make_request, make_user
 
 
@@ -41,9 +42,10 @@ def files(folder):
 @pytest.fixture
 def store(session, tmp_path):
     def store(data, name="photo.jpg", by=None, **where):
-        return attachments.store(session, tmp_path / "store", store.scanner, BytesIO(data), name, by, **where)
+        return attachments.store(session, store.files, store.scanner, BytesIO(data), name, by, **where)
 
     store.folder = tmp_path / "store"
+    store.files = FolderStore(store.folder)
     store.scanner = NoScanner()
     return store
 
@@ -65,7 +67,7 @@ def test_the_content_says_what_a_file_is_whatever_its_name(store, data, content_
     assert attachment.file_name in ("virus.exe.jpg", "virus.exe.png", "virus.exe.webp", "virus.exe.gif") or (
         attachment.file_name in ("virus.exe.pdf", "virus.exe.txt") and not attachment.is_image
     )
-    with attachments.open_file(store.folder, attachment) as stored:
+    with attachments.open_file(store.files, attachment) as stored:
         assert len(stored.read()) == attachment.size
 
 
@@ -99,7 +101,7 @@ def test_a_photo_is_turned_upright(store):
 
 def test_an_animation_still_moves(store):
     attachment = store(animation())
-    with attachments.open_file(store.folder, attachment) as stored:
+    with attachments.open_file(store.files, attachment) as stored:
         assert Image.open(stored).n_frames == 3
 
 
@@ -148,7 +150,7 @@ def test_a_rolled_back_savepoint_takes_only_its_own_files(session, store):
     session.commit()
     session.rollback()
     assert len(files(store.folder)) == 2
-    attachments.open_file(store.folder, kept).close()
+    attachments.open_file(store.files, kept).close()
 
 
 def test_files_of_a_released_savepoint_go_with_the_whole_transaction(session, store):
@@ -161,10 +163,10 @@ def test_files_of_a_released_savepoint_go_with_the_whole_transaction(session, st
 def test_a_removed_file_goes_when_the_removal_is_committed(session, store):
     attachment = store(picture())
     session.commit()
-    attachments.remove(session, store.folder, attachment, None)
+    attachments.remove(session, store.files, attachment, None)
     session.rollback()
     assert len(files(store.folder)) == 1
-    attachments.remove(session, store.folder, attachment, None)
+    attachments.remove(session, store.files, attachment, None)
     session.commit()
     assert files(store.folder) == []
 
@@ -173,7 +175,7 @@ def test_a_lost_file_is_said_to_be_missing(store):
     attachment = store(picture())
     (store.folder / attachment.storage_key).unlink()
     with pytest.raises(NotFound, match="missing from the store"):
-        attachments.open_file(store.folder, attachment)
+        attachments.open_file(store.files, attachment)
 
 
 def test_uploads_are_linked_by_their_uploader_and_to_one_thing(session, store):
@@ -252,7 +254,7 @@ def test_what_is_too_large_is_neither_read_to_its_end_nor_scanned(session, store
 
     store.scanner, file = Scanner(None), Endless()
     with pytest.raises(BusinessError) as refused:
-        attachments.store(session, store.folder, store.scanner, file, "big.txt", None)
+        attachments.store(session, store.files, store.scanner, file, "big.txt", None)
     assert refused.value.code == "ATTACHMENT_SIZE"
     assert file.read_so_far == attachments.MAX_SIZE + 1
     assert store.scanner.seen == []

@@ -20,6 +20,7 @@ from app.domain.preventive.models import MeterReading, PreventiveLog
 from app.domain.queries.people import activity_of
 from app.domain.scanning import NoScanner
 from app.errors import BusinessError, Conflict
+from app.storage import FolderStore
 from tests.factories import make_machine, make_preventive_task, make_user
 
 CHECKLIST = [{"text": "Guard closed"}, {"text": "Pressure", "kind": "value", "maximum": 6}]
@@ -168,7 +169,9 @@ def test_photos_belong_to_the_log(session, clock, tmp_path):
     from io import BytesIO
 
     technician, task = make_user(session), make_preventive_task(session)
-    photo = attachments.store(session, tmp_path, NoScanner(), BytesIO(b"seen"), "seen.txt", technician.id)
+    photo = attachments.store(
+        session, FolderStore(tmp_path), NoScanner(), BytesIO(b"seen"), "seen.txt", technician.id
+    )
     log = log_completion(session, task, technician.id, photos=[photo.id])
     assert attachments.of(session, "PREVENTIVE_LOG", log.id) == [photo]
 
