@@ -17,6 +17,7 @@ from app.domain.entities import EntityType
 from app.domain.locks import lock
 from app.domain.machines import Criticality, Machine, MachineStatus
 from app.domain.people import Department
+from app.domain.preventive import jobs
 from app.domain.requests import OPEN_STATUSES, MaintenanceRequest
 from app.errors import BusinessError, Conflict
 
@@ -102,7 +103,7 @@ def update_machine(session: Session, machine: Machine, by: int | None, **changes
     """Change what :func:`create_machine` takes.
 
     The status is what the open downtimes say, as long as there are any. A machine with open
-    maintenance requests cannot be decommissioned.
+    maintenance requests cannot be decommissioned; open preventive jobs are called off by it.
 
     :raises BusinessError: as :func:`create_machine`; STATUS_BY_REQUESTS, OPEN_REQUESTS
     """
@@ -112,6 +113,8 @@ def update_machine(session: Session, machine: Machine, by: int | None, **changes
     _put(session, machine, changes)
     if records.changed(machine, "status"):
         _check_status(session, machine)
+        if machine.status == MachineStatus.DECOMMISSIONED:
+            jobs.machine_out_of_use(session, machine, by)
     records.save(session, "UPDATE_MACHINE", EntityType.MACHINE, machine, by, QR_CODE)
     session.expire(machine, ["department"])
     return machine
@@ -131,10 +134,15 @@ def delete_machine(session: Session, machine: Machine, by: int | None) -> None:
     records.remove(session, "DELETE_MACHINE", EntityType.MACHINE, machine, by)
 
 
+def random_qr_code() -> str:
+    """A code that nobody can guess from another."""
+    return "M-" + "".join(secrets.choice(_LETTERS) for _ in range(8))
+
+
 def new_qr_code(session: Session) -> str:
     """A code that no machine has yet and that nobody can guess from another: ``M-7KX2PW9D``."""
     while True:
-        code = "M-" + "".join(secrets.choice(_LETTERS) for _ in range(8))
+        code = random_qr_code()
         if session.scalars(sa.select(Machine.id).where(Machine.qr_code == code)).first() is None:
             return code
 

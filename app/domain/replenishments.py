@@ -205,9 +205,7 @@ def plan_order(
     found.expected_on = _checked_day(expected_on)
     found.ordered_by = by
     session.flush()
-    activity.record(
-        session, "PLAN_ORDER", EntityType.STOCK_REPLENISHMENT, found.id, by, after=_order(found)
-    )
+    activity.record(session, "PLAN_ORDER", EntityType.STOCK_REPLENISHMENT, found.id, by, after=_order(found))
     return found
 
 

@@ -146,6 +146,8 @@ class Bindings:
     ``time_zone`` is the site's, by its IANA name: the one that forms ask for times in. ``site_url`` is where
     its pages begin, ``webhook_hosts`` are hosts within the house that alerts may be posted to.
 
+    ``messages`` are the names of those that no diagram sends: the product does, or its pages let people.
+
     ``fallback`` binds a process that ``processes`` does not have, by its outline; without it, such a
     process cannot be deployed. ``reserved_keys`` cannot be keys of such processes.
     """
@@ -153,6 +155,7 @@ class Bindings:
     processes: dict[str, ProcessBinding] = field(default_factory=dict)
     fallback: Callable[[ProcessOutline], ProcessBinding] | None = None
     reserved_keys: frozenset[str] = frozenset()
+    messages: frozenset[str] = frozenset()
     options: dict[str, Options] = field(default_factory=dict)
     common_facts: dict[str, Fact] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)

@@ -80,13 +80,16 @@ def start_by_message(
     actor: Actor,
     *,
     sender: str = "",
+    key: str | None = None,
 ) -> list[ProcessInstance]:
-    """Start every process whose start event waits for this message; ``sender`` is the business key of the
-    instance that sent it.
+    """Start every process whose start event waits for this message, or only the one with this ``key``;
+    ``sender`` is the business key of the instance that sent it.
 
     Raises :class:`NotFound` where there is none.
     """
     waiting = [d for d in deployments.latest_of_all(session) if name in d.start_messages.split(",")]
+    if key is not None:
+        waiting = [d for d in waiting if d.key == key]
     if not waiting:
         raise NotFound(f"No deployed process starts with the message {name}.")
     return [

@@ -18,6 +18,8 @@ LINKS = {
     "maintenance_request": "/requests/{}",
     "spare_parts_request": "/parts-requests/{}",
     "process_record": "/records/{}",
+    "preventive_job": "/preventive/jobs/{}",
+    "stock_replenishment": "/replenishments/{}",
 }
 
 

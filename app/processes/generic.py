@@ -32,7 +32,7 @@ from app.processes import facts
 SUBJECT = "process_record"
 
 # Prefixes of the business keys of processes that are prepared.
-PREFIXES = frozenset({"MR", "PR"})
+PREFIXES = frozenset({"MR", "PR", "PM", "SR"})
 # Keys are parts of addresses: nobody shall take a process for a page, or for a part of the API.
 _RESERVED = """
     activity_logs admin alert_rules alerts analytics api attachments auth batches check checks dashboard
@@ -43,8 +43,8 @@ _RESERVED = """
     preventive_maintenance preventive_tasks process_record process_records processes profile qr_machines
     readyz record records register report reports requests roles scan scenario scenarios service_tasks
     services sessions settings sign_in sign_out spare_parts spare_parts_requests start static statistics
-    stock_locations studio substitutions system tasks template templates token uploads user users validate
-    versions work
+    replenishments stock_locations studio substitutions system tasks template templates token uploads user
+    users validate versions work
 """
 RESERVED_KEYS = frozenset(_RESERVED.split())
 

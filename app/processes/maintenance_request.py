@@ -15,6 +15,8 @@ from app.domain import downtime, numbering, parts_requests, requests, work
 from app.domain.machines import MachineStatus
 from app.domain.parts_requests import SparePartsRequest
 from app.domain.people import Role
+from app.domain.preventive import jobs
+from app.domain.preventive.models import PreventiveJob
 from app.domain.requests import MaintenanceRequest, RequestStatus
 from app.domain.spare_parts_requests import OPEN_STATUSES as OPEN_PARTS
 from app.engine.actors import Actor
@@ -27,7 +29,8 @@ from app.processes import facts
 
 
 def create_subject(ctx: StartContext) -> Subject:
-    """Make the maintenance request that the start form reports."""
+    """Make the maintenance request that the start form reports, or a message about what a preventive job
+    found: then whoever did the job is the reporter, and the job knows the request."""
     values = ctx.values
     if values.get("machineId") is None:
         raise BusinessError("UNKNOWN_MACHINE", "Choose the machine.", field="machineId")
@@ -35,12 +38,15 @@ def create_subject(ctx: StartContext) -> Subject:
         ctx.session,
         business_key=numbering.next_key(ctx.session, "MR", ctx.now.year),
         machine_id=int(values["machineId"]),
-        reporter_id=ctx.actor.user_id,
+        reporter_id=ctx.actor.user_id or _id(values.get("reporterId")),
         priority=values.get("priority") or requests.Priority.MEDIUM,
         description=values.get("description") or "",
         failure_code_id=_id(values.get("failureCodeId")),
         photos=values.get("photos") or (),
     )
+    job_id = _id(values.get("preventiveJobId"))
+    if ctx.actor.user_id is None and job_id is not None:
+        jobs.link_request(ctx.session, ctx.session.get_one(PreventiveJob, job_id), request.id)
     return Subject(request.id, request.business_key)
 
 
@@ -61,9 +67,13 @@ def describe(session: Session, subject_id: int) -> SubjectSummary:
 
 
 def related(session: Session, subject_id: int) -> list[tuple[str, int]]:
-    """The parts requests that were made for the request, oldest first."""
+    """The parts requests that were made for it, oldest first, and the preventive job that found the fault."""
     query = select(SparePartsRequest.id).where(SparePartsRequest.maintenance_request_id == subject_id)
-    return [("spare_parts_request", found) for found in session.scalars(query.order_by(SparePartsRequest.id))]
+    job = select(PreventiveJob.id).where(PreventiveJob.maintenance_request_id == subject_id)
+    return [
+        *(("spare_parts_request", found) for found in session.scalars(query.order_by(SparePartsRequest.id))),
+        *(("preventive_job", found) for found in session.scalars(job)),
+    ]
 
 
 # -- facts -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain import people, settings
 from app.domain.catalogues import FailureCode, MaintenanceType
 from app.domain.machines import Machine, MachineStatus
-from app.domain.parts import PartStock, SparePart
+from app.domain.parts import PartStock, SparePart, StockLocation
 from app.domain.people import Role
 
 Choices = list[dict[str, Any]]
@@ -64,10 +64,16 @@ def technicians(session: Session) -> Choices:
     ]
 
 
+def stock_locations(session: Session) -> Choices:
+    query = select(StockLocation).where(StockLocation.active).order_by(StockLocation.name)
+    return [{"value": row.id, "label": row.name} for row in session.scalars(query)]
+
+
 OPTIONS: dict[str, Callable[[Session], Choices]] = {
     "machines": machines,
     "failureCodes": failure_codes,
     "maintenanceTypes": maintenance_types,
     "spareParts": spare_parts,
+    "stockLocations": stock_locations,
     "technicians": technicians,
 }

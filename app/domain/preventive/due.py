@@ -71,7 +71,7 @@ def opened(session: Session, task: PreventiveTask, day: date) -> None:
 
 def _next_job(session: Session, task: PreventiveTask, after: date) -> None:
     """The first due date after ``after`` that is neither open nor dealt with."""
-    assert task.rrule is not None
+    rule = task.rrule or ""
     taken = {
         *open_due_dates(session, task),
         *session.scalars(
@@ -80,16 +80,14 @@ def _next_job(session: Session, task: PreventiveTask, after: date) -> None:
             )
         ),
     }
-    day = recurrence.next_after(task.rrule, task.starts_on, after)
+    day = recurrence.next_after(rule, task.starts_on, after)
     while day is not None and day in taken:
-        day = recurrence.next_after(task.rrule, task.starts_on, day)
+        day = recurrence.next_after(rule, task.starts_on, day)
     task.next_job_on = day
 
 
 def open_due_dates(session: Session, task: PreventiveTask) -> list[date]:
     """The due dates that a job is open for, the oldest first."""
-    if task.id is None:
-        return []
     query = sa.select(PreventiveJob.due_on).where(
         PreventiveJob.task_id == task.id, PreventiveJob.status == JobStatus.OPEN
     )

@@ -30,7 +30,9 @@ from app.errors import BusinessError
 
 RETRY = timedelta(minutes=10)  # until opening is tried again that failed
 MOST_MISSED = 500  # due dates that are skipped in one transaction
-MISSED_REASON = "Missed: nothing could be opened that day, and only the newest due date missed is made up for."
+MISSED_REASON = (
+    "Missed: nothing could be opened that day, and only the newest due date missed is made up for."
+)
 
 
 def get_job(session: Session, task_id: int, due_on: date) -> PreventiveJob | None:
@@ -83,12 +85,13 @@ def next_to_open(session: Session, task: PreventiveTask) -> date | None:
 
 def _skip_missed(session: Session, task: PreventiveTask, today: date) -> None:
     """Log all but the newest of the due dates that have passed as skipped."""
-    assert task.rrule is not None and task.next_job_on is not None
     for _ in range(MOST_MISSED):
-        following = recurrence.next_after(task.rrule, task.starts_on, task.next_job_on)
+        skipped = task.next_job_on
+        if skipped is None or task.rrule is None:
+            break
+        following = recurrence.next_after(task.rrule, task.starts_on, skipped)
         if following is None or following > today:
             break
-        skipped = task.next_job_on
         log = PreventiveLog(
             task_id=task.id,
             due_on=skipped,
@@ -171,7 +174,12 @@ def call_off(session: Session, job: PreventiveJob, by: int | None, reason: str) 
 
 
 def call_off_all(
-    session: Session, tasks: Iterable[PreventiveTask], by: int | None, reason: str, *, after: date | None = None
+    session: Session,
+    tasks: Iterable[PreventiveTask],
+    by: int | None,
+    reason: str,
+    *,
+    after: date | None = None,
 ) -> list[str]:
     """Call off the open jobs of tasks, which are locked, and tell who listens; answers their keys.
 
@@ -202,7 +210,8 @@ def _end(session: Session, job: PreventiveJob, status: JobStatus, by: int | None
     job.status, job.ended_at, job.ended_by = status, clock.now(), by
     activity.record(
         session, "END_PREVENTIVE_JOB", EntityType.PREVENTIVE_JOB, job.id, by,
-        before={"status": str(JobStatus.OPEN)}, after={"status": str(status), "dueOn": job.due_on.isoformat()},
+        before={"status": str(JobStatus.OPEN)},
+        after={"status": str(status), "dueOn": job.due_on.isoformat()},
     )  # fmt: skip
 
 
@@ -246,7 +255,8 @@ def issue_kit(
             raise BusinessError("NOT_ENOUGH_STOCK", message, field=field)
         usual = part.default_location_id
         places: list[PartStock] = sorted(
-            part.stock, key=lambda place, usual=usual: (place.location_id != usual, -place.free)
+            part.stock,
+            key=lambda place: (place.location_id != usual, -place.free),
         )
         for place in places:
             taken = min(wanted, place.free)
@@ -254,9 +264,16 @@ def issue_kit(
                 continue
             movements.append(
                 stock.record_movement(
-                    session, part.id, MovementKind.OUT, taken, location_id=place.location_id, by=by,
-                    reference_type=ReferenceType.PREVENTIVE, reference_id=job.id, notes=job.business_key,
-                )  # fmt: skip
+                    session,
+                    part.id,
+                    MovementKind.OUT,
+                    taken,
+                    location_id=place.location_id,
+                    by=by,
+                    reference_type=ReferenceType.PREVENTIVE,
+                    reference_id=job.id,
+                    notes=job.business_key,
+                )
             )
             wanted -= taken
     return movements

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -37,6 +38,20 @@ def latest_hours(session: Session, machine_id: int) -> Decimal | None:
     """What the machine's meter showed last, in hours."""
     reading = latest(session, machine_id)
     return None if reading is None else reading.value
+
+
+def latest_hours_of(session: Session, machine_ids: Iterable[int]) -> dict[int, Decimal]:
+    """What the meters of machines showed last, in hours, by machine; those without a reading are left out."""
+    found: dict[int, Decimal] = {}
+    ordered = sorted(machine_ids)
+    for start in range(0, len(ordered), 500):
+        query = (
+            sa.select(MeterReading.machine_id, MeterReading.value)
+            .where(MeterReading.machine_id.in_(ordered[start : start + 500]))
+            .order_by(MeterReading.read_at, MeterReading.id)
+        )
+        found.update((row.machine_id, row.value) for row in session.execute(query))
+    return found
 
 
 def record(

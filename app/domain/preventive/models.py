@@ -148,6 +148,7 @@ class PreventiveJob(Timestamps, Base):
         sa.Index("ix_preventive_jobs_task_status", "task_id", "status", "due_on"),
         sa.Index("ix_preventive_jobs_status", "status", "due_on"),
         sa.Index("ix_preventive_jobs_due", "due_on"),
+        sa.Index("ix_preventive_jobs_request", "maintenance_request_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

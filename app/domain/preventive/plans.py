@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -29,7 +29,8 @@ MAX_METER_INTERVAL = 1_000_000  # hours
 
 _CHANGEABLE = {
     "machine_id", "title", "description", "rrule", "meter_interval", "starts_on", "lead_days",
-    "estimated_minutes", "checklist", "parts", "role", "technician_id", "last_meter_reading", "active", "missed",
+    "estimated_minutes", "checklist", "parts", "role", "technician_id", "last_meter_reading", "active",
+    "missed",
 }  # fmt: skip
 _TIMING = {"machine_id", "rrule", "meter_interval", "starts_on", "last_meter_reading"}
 
@@ -81,8 +82,8 @@ def create_task(
     the role. ``missed`` says what becomes of due dates that pass while nothing can be opened.
 
     :raises BusinessError: UNKNOWN_MACHINE, MACHINE_DECOMMISSIONED, TITLE_MISSING, TITLE_TOO_LONG,
-        DESCRIPTION_TOO_LONG, BAD_START, BAD_RULE, BAD_INTERVAL, BAD_LEAD, BAD_MISSED, BAD_MINUTES, BAD_CHECKLIST,
-        UNKNOWN_PART, BAD_QUANTITY, BAD_ROLE, UNKNOWN_USER, BAD_READING
+        DESCRIPTION_TOO_LONG, BAD_START, BAD_RULE, BAD_INTERVAL, BAD_LEAD, BAD_MISSED, BAD_MINUTES,
+        BAD_CHECKLIST, UNKNOWN_PART, BAD_QUANTITY, BAD_ROLE, UNKNOWN_USER, BAD_READING
     """
     task = PreventiveTask(active=True, checklist=[])
     _assign(
@@ -112,6 +113,28 @@ def create_task(
         session, "CREATE_PREVENTIVE_TASK", EntityType.PREVENTIVE_TASK, task.id, by, after=_picture(task)
     )
     return task
+
+
+def prepared(session: Session, **given: Any) -> PreventiveTask:
+    """A task with checked values that is not saved; the names are those of :func:`create_task`.
+
+    :raises BusinessError: as :func:`create_task`
+    """
+    task = PreventiveTask(active=True, checklist=[])
+    _assign(session, task, given)
+    return task
+
+
+def create_tasks(session: Session, by: int | None, tasks: Sequence[PreventiveTask]) -> None:
+    """Save many new tasks that :func:`prepared` has made, as :func:`create_task` does one."""
+    readings = meters.latest_hours_of(session, {task.machine_id for task in tasks})
+    with session.no_autoflush:
+        for task in tasks:
+            due.start(session, task, readings.get(task.machine_id), not_before=task.starts_on)
+    session.add_all(tasks)
+    session.flush()
+    entries = (activity.Entry("CREATE_PREVENTIVE_TASK", task.id, after=_picture(task)) for task in tasks)
+    activity.record_all(session, EntityType.PREVENTIVE_TASK, entries, by)
 
 
 def update_task(session: Session, task: PreventiveTask, by: int | None, **changes: Any) -> PreventiveTask:

@@ -63,11 +63,22 @@ def _scope(drawn: Drawn, scope: str) -> Iterator[Problem]:
     starts = [element for element in inside if element.type == "startEvent"]
     if not starts:
         yield error(place, "no-start", f"{what} has no start event.", "Draw one where it begins.")
-    elif len(starts) > 1:
-        hint = "Keep one start event; start by a form or by a message, not both."
-        yield error(drawn.at(starts[1]), "several-starts", f"{what} has {len(starts)} start events.", hint)
+    elif twice := _second_start(starts, inside_subprocess=holder is not None):
+        hint = "Keep one start event for each way to begin: one for people, and one for each message."
+        yield error(drawn.at(twice), "several-starts", f"{what} has {len(starts)} start events.", hint)
     if not any(element.type == "endEvent" for element in inside):
         yield error(place, "no-end", f"{what} has no end event.", "Draw one where it is finished.")
+
+
+def _second_start(starts: list[Element], *, inside_subprocess: bool) -> Element | None:
+    """A start event that begins in the same way as one before it; a subprocess has one way only."""
+    seen: set[str] = set()
+    for element in starts:
+        way = "" if inside_subprocess or element.event is None else f"{element.event} {element.message}"
+        if way in seen:
+            return element
+        seen.add(way)
+    return None
 
 
 def reachable(checked: Checked) -> Iterator[Problem]:

@@ -60,8 +60,9 @@ def messages(checked: Checked) -> Iterator[Problem]:
     if drawn is None:
         return
     concerned = [e for e in drawn.diagram.elements.values() if e.event == "message" or e.type in TASKS]
-    sent = {e.message for e in concerned if e.message and e.type in SENDERS} | checked.known_messages
-    received = {e.message for e in concerned if e.message and e.type not in SENDERS} | checked.known_messages
+    known = checked.known_messages | checked.engine.bindings.messages
+    sent = {e.message for e in concerned if e.message and e.type in SENDERS} | known
+    received = {e.message for e in concerned if e.message and e.type not in SENDERS} | known
     for element in concerned:
         place, name = drawn.at(element), element.message
         if not name:

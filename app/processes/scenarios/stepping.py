@@ -17,6 +17,7 @@ from app.engine.forms import FormSchema, TaskForm
 from app.engine.models import Deployment, ProcessInstance, TaskState, UserTask
 from app.engine.scenario_files import ScenarioError
 from app.processes import shipped
+from app.processes.scenarios import opening
 from app.processes.scenarios.allowance import Allowance, LimitedFeel
 from app.processes.scenarios.world import World
 
@@ -72,6 +73,9 @@ class Run:
         if start["process"] == PARTS:
             self._ask_for_parts(by, start.get("lines") or [])
             return
+        if opening.opens_itself(start["process"]) or start.get("message"):
+            self._open_by_itself(start)
+            return
         values = dict(start.get("values") or {})
         if self._asks_for_machine(start["process"]):
             values = {"machineId": self.world.machine_id, **values}
@@ -122,6 +126,16 @@ class Run:
             self.business_key = session.scalar(query) or ""
         if not self.business_key:
             raise ScenarioError("The parts request was not started.")
+
+    def _open_by_itself(self, start: Mapping[str, Any]) -> None:
+        """Nobody starts it by a form: something happens in the factory, or a message arrives."""
+        if start.get("message"):
+            opening.begin_by_message(self.world, start)
+        else:
+            opening.open_by_itself(self.engine, self.world, start)
+        self.settle()
+        with self.world.sessions() as session:
+            self.business_key = opening.newest_key(session, start["process"])
 
     # -- stepping ------------------------------------------------------------------------------
 
