@@ -10,7 +10,19 @@ from sqlalchemy.orm import joinedload
 from app.api.core import calls
 from app.api.core.endpoints import Resource
 from app.api.core.finding import find
-from app.api.core.schemas import Amount, Id, In, Instant, LongText, Named, Out, PageOf, Paging, left_out
+from app.api.core.schemas import (
+    Amount,
+    Id,
+    In,
+    Instant,
+    LongText,
+    Named,
+    Out,
+    PageOf,
+    Paging,
+    SignedAmount,
+    left_out,
+)
 from app.api.references import PartRef
 from app.domain import stock
 from app.domain.parts import SparePart
@@ -46,7 +58,11 @@ class MovementOut(Out):
     performer: Named | None
     transaction_date: Instant
     notes: str
-    unit_cost: Amount
+    unit_cost: Amount = Field(description="Of each piece, to the cent.")
+    cost: SignedAmount = Field(
+        description="By how much the part's value changed, by the method of costing in force: below zero "
+        "when pieces left, 0 for a transfer."
+    )
 
 
 class MovementIn(In):
@@ -82,6 +98,9 @@ class Adjustment(In):
     quantity: Annotated[int, Field(ge=-MOST_MOVED, le=MOST_MOVED)]
     location_id: Id = left_out()
     notes: Annotated[str, Field(min_length=1, max_length=5000, description="Why.")]
+    unit_cost: Annotated[
+        Amount, Field(description="Of pieces that were found: what the others cost on average, unless given.")
+    ] = left_out()
 
 
 class Transfer(MovementIn):

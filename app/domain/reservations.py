@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -15,6 +16,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from app import clock
 from app.database import Base, UtcDateTime
 from app.domain.parts import PartStock, SparePart
+
+if TYPE_CHECKING:
+    from app.domain.spare_parts_requests import SparePartsRequestLine
 
 
 class StockReservation(Base):
@@ -34,6 +38,7 @@ class StockReservation(Base):
     reserved_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
 
     stock: Mapped[PartStock] = relationship()
+    line: Mapped[SparePartsRequestLine] = relationship(viewonly=True)
 
 
 def reserve(session: Session, line_id: int, part: SparePart, quantity: int) -> int:

@@ -75,6 +75,10 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("DELETE", "/spare-parts/{sparePartId}"): "AI",
     ("GET", "/spare-parts/{sparePartId}/machines"): "ASTMI",
     ("POST", "/spare-parts/bulk-import"): "AI",
+    ("GET", "/spare-parts/reorder-list"): "AMI",
+    ("GET", "/spare-parts/{sparePartId}/reservations"): "ASTMI",
+    ("GET", "/spare-parts/{sparePartId}/consumption"): "AMI",
+    ("GET", "/stock-locations/{locationId}/reservations"): "ASTMI",
     # stock locations
     ("GET", "/stock-locations"): "ASTMI",
     ("GET", "/stock-locations/{locationId}"): "ASTMI",
@@ -118,6 +122,17 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/inventory-transactions/out"): "I",
     ("POST", "/inventory-transactions/adjustment"): "I",
     ("POST", "/inventory-transactions/transfer"): "I",
+    # stock counts
+    ("GET", "/stock-counts"): "AMI",
+    ("GET", "/stock-counts/{countId}"): "AMI",
+    ("POST", "/stock-counts"): "AI",
+    ("GET", "/stock-counts/{countId}/lines"): "AMI",
+    ("POST", "/stock-counts/{countId}/lines"): "AI",
+    ("PUT", "/stock-counts/{countId}/lines/{lineId}"): "AI",
+    ("POST", "/stock-counts/{countId}/recount"): "AI",
+    ("POST", "/stock-counts/{countId}/post"): "AI",
+    ("POST", "/stock-counts/{countId}/cancel"): "AI",
+    ("GET", "/stock-counts/{countId}/adjustments"): "AMI",
     # preventive maintenance
     ("GET", "/preventive-maintenance/tasks"): "ASTMI",
     ("GET", "/preventive-maintenance/tasks/upcoming"): "ASTMI",

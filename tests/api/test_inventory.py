@@ -54,7 +54,7 @@ def test_stock_comes_and_goes(api: Api, part: SparePart) -> None:
 
     went = api.storekeeper.post(f"{LEDGER}/out", {"partId": part.id, "quantity": 4}).json
     assert (went["change"], went["balance"], went["referenceType"], went["unitCost"]) == (
-        -4, 11, None, "12.50",
+        -4, 11, None, "12.70",
     )  # fmt: skip
     assert quantity(api, part) == 11
 
