@@ -50,6 +50,17 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
+def another(browser: Browser, *flags: str) -> Iterator[Browser]:
+    """A second Chromium beside one that runs, started with flags of its own."""
+    program = find("chromium", "chromium-browser", "google-chrome", package="chromium")
+    second = browser.browser_type.launch(executable_path=program, args=[*FLAGS, *flags])
+    try:
+        yield second
+    finally:
+        second.close()
+
+
+@contextmanager
 def window(
     browser: Browser, base_url: str, *, phone: bool = False, scripts: bool = True, policy: bool = True
 ) -> Iterator[Page]:
