@@ -56,6 +56,7 @@ spare-parts:read               all   all         all       all   all   -     -
 spare-parts:write              all   -           -         -     all   -     -
 stock-locations:read           all   all         all       all   all   -     -
 stock-locations:write          all   -           -         -     all   -     -
+stock-replenishments:read      all   -           -         all   all   -     -
 inventory-transactions:read    all   -           -         all   all   -     -
 inventory-transactions:create  -     -           -         -     all   -     -
 stock-counts:read              all   -           -         all   all   -     -

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
+from app.api import lifecycle
 from app.api.core import calls
 from app.api.core.endpoints import Resource
 from app.api.core.finding import find
@@ -29,10 +30,19 @@ from app.domain.machines import Machine
 from app.domain.people import Role
 from app.domain.preventive import checklist, completion, due, meters, plans, recurrence
 from app.domain.preventive.checklist import ItemKind
-from app.domain.preventive.models import MeterReading, Outcome, PreventiveLog, PreventiveTask, ReadingKind
+from app.domain.preventive.models import (
+    MeterReading,
+    Missed,
+    Outcome,
+    PreventiveLog,
+    PreventiveTask,
+    ReadingKind,
+)
 from app.domain.queries import preventive as lists
 from app.domain.queries.paging import Page
-from app.errors import BusinessError
+from app.errors import BusinessError, Conflict
+from app.processes import preventive_opening
+from app.processes.preventive_maintenance import SUBJECT
 
 resource = Resource(
     "Preventive maintenance",
@@ -90,6 +100,7 @@ class PreventiveTaskOut(Out):
     role: str
     technician: Named | None
     active: bool
+    missed: Missed = Field(description="Whether EACH due date missed in an outage is made up for.")
     next_due_on: date | None = Field(
         description="The oldest due date that nobody has dealt with, in the site's time zone."
     )
@@ -139,6 +150,7 @@ class PreventiveTaskIn(In):
     role: Worker = Role.MAINTENANCE_TECH
     technician_id: Id | None = None
     last_meter_reading: HoursRead | None = None
+    missed: Missed = Missed.EACH
 
 
 class PreventiveTaskChanges(In):
@@ -158,6 +170,7 @@ class PreventiveTaskChanges(In):
     technician_id: Id | None = None
     last_meter_reading: HoursRead | None = None
     active: bool = left_out()
+    missed: Missed = left_out()
 
 
 class UpcomingFilters(Paging):
@@ -362,18 +375,38 @@ def delete_preventive_task(task_id: Id) -> None:
     status=201,
 )
 def create_preventive_log(body: PreventiveLogIn) -> PreventiveLog:
-    """Log that a task was carried out or skipped: the task moves on to its next due date."""
+    """Log that a task was carried out or skipped: completes the caller's task in the job's process, which is
+    opened now where its due date has no job yet. The task moves on to its next due date.
+    """
     session = calls.session()
     task = session.get(PreventiveTask, body.task_id)
     if task is None:
         raise BusinessError("UNKNOWN_TASK", "There is no such preventive task.", field="taskId")
     given = body.given()
-    given.pop("task_id")
-    if "answers" in given:
-        given["answers"] = [answer.given() for answer in body.answers]
-    log = completion.log_completion(session, task, calls.user_id(), **given)
+    answers = [answer.given() for answer in body.answers] if "answers" in given else []
+    due_on = completion.check(
+        session,
+        task,
+        due_on=given.get("due_on"),
+        performed_at=given.get("performed_at"),
+        outcome=given.get("outcome"),
+        answers=answers,
+        notes=body.notes,
+    )
+    job = preventive_opening.job_for(calls.engine(), session, task, due_on)
+    skips = given.get("outcome") == Outcome.SKIPPED
+    lifecycle.act(
+        SUBJECT,
+        job.id,
+        "skip" if skips else "log",
+        _for_form(body, task, answers),
+        names={"answers": "items"},
+    )
+    session.refresh(job)
+    if job.log is None:
+        raise Conflict(f"{job.business_key} goes on: its process has written no log yet.")
     calls.location(f"/preventive-maintenance/logs/{task.id}")
-    return log
+    return job.log
 
 
 @resource.get(
@@ -409,6 +442,33 @@ def create_meter_reading(machine_id: Id, body: MeterReadingIn) -> MeterReading:
     reading = meters.record(calls.session(), machine, given.pop("value"), calls.user_id(), **given)
     calls.location(f"/machines/{machine_id}/meter-readings")
     return reading
+
+
+def _for_form(body: PreventiveLogIn, task: PreventiveTask, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was sent, as the form of the process asks for it."""
+    kinds = {item["id"]: item["kind"] for item in task.checklist}
+    values: dict[str, Any] = {"minutesSpent": body.minutes_spent, "notes": body.notes}
+    given = body.given()
+    if "performed_at" in given:
+        values["performedAt"] = body.performed_at.isoformat()
+    if "meter_reading" in given:
+        values["meterReading"] = body.meter_reading
+    if "photos" in given:
+        values["photos"] = body.photos
+    if given.get("outcome") == Outcome.FAILED:
+        values["otherFault"] = True
+    rows = []
+    for answer in answers:
+        row: dict[str, Any] = {"id": answer["item"], "note": answer.get("note")}
+        kind = kinds.get(answer["item"])
+        if kind == ItemKind.PASS_FAIL:
+            row["result"] = "pass" if answer.get("passed") else "fail"
+        elif kind == ItemKind.VALUE:
+            row["value"] = answer.get("value")
+        else:
+            row["answer"] = answer.get("text")
+        rows.append({name: value for name, value in row.items() if value is not None})
+    return {**values, **({"answers": rows} if rows else {})}
 
 
 def _locked(task_id: int) -> PreventiveTask:

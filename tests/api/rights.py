@@ -134,6 +134,11 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("POST", "/stock-counts/{countId}/cancel"): "AI",
     ("GET", "/stock-counts/{countId}/adjustments"): "AMI",
     # preventive maintenance
+    ("GET", "/stock-replenishments"): "AMI",
+    ("GET", "/stock-replenishments/{replenishmentId}"): "AMI",
+    ("GET", "/preventive-maintenance/jobs"): "ASTMI",
+    ("GET", "/preventive-maintenance/jobs/{jobId}"): "ASTMI",
+    ("PATCH", "/preventive-maintenance/jobs/{jobId}/cancel"): "AM",
     ("GET", "/preventive-maintenance/tasks"): "ASTMI",
     ("GET", "/preventive-maintenance/tasks/upcoming"): "ASTMI",
     ("GET", "/preventive-maintenance/tasks/{taskId}"): "ASTMI",

@@ -122,7 +122,10 @@ def test_a_technician_logs_what_was_done_once_per_due_date(api: Api, clock: Manu
     assert api.supervisor.get(f"{TASKS}/{task['id']}").json["nextDueOn"] == "2026-03-09"
     assert api.manager.delete(f"{TASKS}/{task['id']}").status_code == 409
 
-    skipped = api.manager.post(LOGS, {"taskId": task["id"], "outcome": "SKIPPED", "notes": "holidays"})
+    skip = {"taskId": task["id"], "outcome": "SKIPPED", "notes": "holidays"}
+    refused = api.manager.post(LOGS, skip)  # it is not the manager's work until it is late
+    assert refused.status_code == 403 and "Technician" in refused.json["detail"]
+    skipped = api.technician.post(LOGS, skip)
     assert skipped.status_code == 201
     page = api.supervisor.get(f"{LOGS}/{task['id']}").json
     assert [item["outcome"] for item in page["items"]] == ["SKIPPED", "FAILED"]
@@ -258,3 +261,46 @@ def test_lists_take_the_same_number_of_statements_however_long_they_are(
     for _ in range(8):
         add()
     assert count() == few
+
+
+JOBS = "/preventive-maintenance/jobs"
+
+
+def test_a_log_acts_through_the_process_of_its_job(api: Api, clock: ManualClock) -> None:
+    task = plan(api, checklist=[{"text": "Guard closed"}], missed="NEWEST")
+    assert task["missed"] == "NEWEST"
+    assert api.supervisor.get(JOBS).json["total"] == 0
+    body = {"taskId": task["id"], "answers": [{"item": 1, "passed": True}], "minutesSpent": 5}
+    logged = api.technician.post(LOGS, body)
+    assert logged.status_code == 201, logged.json
+    job = api.supervisor.get(JOBS).json["items"][0]
+    assert (job["status"], job["dueOn"], job["logId"]) == ("DONE", "2026-03-02", logged.json["id"])
+    assert job["ender"]["name"] == "Tomasz Wolski" and job["task"]["title"] == "Grease the bearings"
+    detail = api.supervisor.get(f"{JOBS}/{job['id']}").json
+    assert detail["openTasks"] == [] and detail["instanceId"] is not None
+    assert detail["dueAt"] == "2026-03-03T00:00:00Z"
+    assert api.supervisor.get(f"{JOBS}/987654").status_code == 404
+
+
+def test_jobs_are_filtered_and_called_off(api: Api, clock: ManualClock) -> None:
+    from app.processes import preventive_opening
+
+    task = plan(api, leadDays=7, technicianId=api.technician.id)
+    for _ in range(2):
+        preventive_opening.open_due(api.engine, api.jobs.sessions)
+    open_jobs = api.manager.get(f"{JOBS}?status=OPEN").json["items"]
+    assert [job["dueOn"] for job in open_jobs] == ["2026-03-02", "2026-03-09"]
+    assert api.manager.get(f"{JOBS}?dueFrom=2026-03-03&technicianId={api.technician.id}").json["total"] == 1
+    assert api.manager.get(f"{JOBS}?overdue=true").json["total"] == 0
+    clock.advance(days=1)
+    assert api.manager.get(f"{JOBS}?overdue=true&machineId={api.press.id}").json["total"] == 1
+    assert api.manager.get(f"{JOBS}?q={open_jobs[0]['businessKey']}&sort=-machine").json["total"] == 1
+
+    address = f"{JOBS}/{open_jobs[1]['id']}/cancel"
+    assert api.technician.patch(address, {"reason": "No time"}).status_code == 403
+    ended = api.manager.patch(address, {"reason": "The press is away"})
+    assert (ended.status_code, ended.json["status"]) == (200, "SKIPPED"), ended.json
+    assert api.manager.patch(address, {"reason": "again"}).status_code == 404
+    assert api.manager.get(f"{TASKS}/{task['id']}").json["nextDueOn"] == "2026-03-02"
+    log = api.manager.get(f"{LOGS}/{task['id']}").json["items"][0]
+    assert (log["dueOn"], log["outcome"], log["notes"]) == ("2026-03-09", "SKIPPED", "The press is away")

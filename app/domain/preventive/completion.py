@@ -94,6 +94,27 @@ def log_completion(
     return log
 
 
+def check(
+    session: Session,
+    task: PreventiveTask,
+    *,
+    due_on: date | None = None,
+    performed_at: datetime | None = None,
+    outcome: str | None = None,
+    answers: Iterable[Mapping[str, Any]] = (),
+    notes: str = "",
+) -> date:
+    """Which due date a log would be about; refuses what :func:`log_completion` would refuse about it.
+
+    Nothing is locked: that waits for whoever opens the job or writes the log.
+    """
+    if not task.active:
+        raise BusinessError("TASK_INACTIVE", f"{task.title} is no longer in use; activate it first.")
+    day = _due_date(session, task, due_on, _checked_moment(performed_at))
+    _result(task, outcome, answers, notes)
+    return day
+
+
 def _checked_moment(performed_at: datetime | None) -> datetime:
     moment = clock.now() if performed_at is None else performed_at
     if moment > clock.now() + timedelta(minutes=5):  # clocks of phones are never quite right

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 from dateutil import rrule
@@ -53,6 +54,7 @@ def checked(text: str, starts_on: date, *, field: str = "rrule") -> str:
     return rule
 
 
+@lru_cache(maxsize=4096)  # many plans have the same rule and start on the same day
 def first_on_or_after(rule: str, starts_on: date, day: date) -> date | None:
     """The first day of a stored rule that is not before ``day``. Nothing is due before ``starts_on``."""
     found = _reckoned(rule, starts_on).after(_midnight(day), inc=True)

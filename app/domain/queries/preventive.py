@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from app.domain.machines import Machine, MachineStatus
 from app.domain.preventive import due
-from app.domain.preventive.models import MeterReading, PreventiveLog, PreventiveTask, PreventiveTaskPart
+from app.domain.preventive.models import (
+    JobStatus,
+    MeterReading,
+    PreventiveJob,
+    PreventiveLog,
+    PreventiveTask,
+    PreventiveTaskPart,
+)
 from app.domain.queries.filters import equal
 from app.domain.queries.paging import Page, matches, page_of
 from app.domain.queries.sorting import Sorts, order_by
@@ -30,6 +38,13 @@ TASK_SORTS: Sorts = {
     "startsOn": (PreventiveTask.starts_on,),
     "createdAt": (PreventiveTask.created_at,),
     "updatedAt": (PreventiveTask.updated_at,),
+}
+JOB_SORTS: Sorts = {
+    "dueOn": (PreventiveJob.due_on,),
+    "businessKey": (PreventiveJob.business_key,),
+    "openedAt": (PreventiveJob.opened_at,),
+    "status": (PreventiveJob.status, PreventiveJob.due_on),
+    "machine": (Machine.name, PreventiveJob.due_on),
 }
 LOG_SORTS: Sorts = {
     "dueOn": (PreventiveLog.due_on,),
@@ -92,6 +107,63 @@ def upcoming(session: Session, until: date, **filters: Any) -> Page[PreventiveTa
     ``filters`` are those of :func:`list_tasks`.
     """
     return list_tasks(session, active=True, in_service=True, due_until=until, **filters)
+
+
+def list_jobs(
+    session: Session,
+    *,
+    statuses: Collection[str] = (),
+    task_id: int | None = None,
+    machine_id: int | None = None,
+    department_id: int | None = None,
+    technician_id: int | None = None,
+    due_from: date | None = None,
+    due_until: date | None = None,
+    overdue: bool = False,
+    q: str = "",
+    sort: str = "dueOn",
+    page: int = 1,
+    page_size: int = 25,
+) -> Page[PreventiveJob]:
+    """Preventive jobs that fit all filters given, with task, machine and people.
+
+    ``technician_id`` is whom the plan names; ``overdue`` asks for open ones that were due before today.
+    ``q`` is looked for in the key, the task's title, machine name and QR code.
+    """
+    query = (
+        sa.select(PreventiveJob)
+        .join(PreventiveJob.task)
+        .join(PreventiveTask.machine)
+        .options(
+            contains_eager(PreventiveJob.task)
+            .contains_eager(PreventiveTask.machine)
+            .joinedload(Machine.department),
+            contains_eager(PreventiveJob.task).joinedload(PreventiveTask.technician),
+            joinedload(PreventiveJob.ender),
+        )
+    )
+    query = equal(
+        query,
+        (PreventiveJob.task_id, task_id),
+        (PreventiveTask.machine_id, machine_id),
+        (Machine.department_id, department_id),
+        (PreventiveTask.technician_id, technician_id),
+    )
+    if statuses:
+        query = query.where(PreventiveJob.status.in_(statuses))
+    if due_from is not None:
+        query = query.where(PreventiveJob.due_on >= due_from)
+    if due_until is not None:
+        query = query.where(PreventiveJob.due_on <= due_until)
+    if overdue:
+        query = query.where(
+            PreventiveJob.status == JobStatus.OPEN, PreventiveJob.due_on < due.site_date(session)
+        )
+    if q.strip():
+        query = query.where(
+            matches(q, PreventiveJob.business_key, PreventiveTask.title, Machine.name, Machine.qr_code)
+        )
+    return page_of(session, order_by(query, JOB_SORTS, sort, PreventiveJob.id), page, page_size)
 
 
 def logs_of(
