@@ -56,7 +56,8 @@ def before() -> None:
         insert(
             "spare_parts_inventory_transactions", id=number, spare_part_id=1, transaction_type=kind,
             quantity=quantity, balance=balance, location_id=1,
-            to_location_id=2 if kind == "TRANSFER" else None, transaction_date=AT, notes="", unit_cost=Decimal(cost),
+            to_location_id=2 if kind == "TRANSFER" else None, transaction_date=AT,
+            notes="", unit_cost=Decimal(cost),
         )  # fmt: skip
     insert("departments", id=1, name="Stamping", active=True, **times)
     insert(
