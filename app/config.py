@@ -12,15 +12,20 @@ from collections.abc import Mapping
 from datetime import timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from limits import parse_many
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.database import engine_options
 from app.storage import S3Settings, is_bucket
+
+Network = IPv4Network | IPv6Network
 
 ROOT = Path(__file__).resolve().parent.parent
 UPLOAD_LIMIT = 64 * 1024 * 1024  # bytes a request: several files of 10 MB each
@@ -37,7 +42,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
     """
     env = os.environ if environ is None else environ
     data = Path(env.get("MILLWRIGHT_DATA", ROOT / "var")).resolve()
-    url = env.get("MILLWRIGHT_DATABASE_URL") or f"sqlite:///{data / 'millwright.db'}"
+    url = _database_url(env, data)
     base_url = env.get("MILLWRIGHT_BASE_URL", "http://localhost:8000").rstrip("/")
     return {
         "SECRET_KEY": _secret_key(env, data),
@@ -49,7 +54,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
         "MILLWRIGHT_BACKUPS": _place(env, "MILLWRIGHT_BACKUPS", str(data / "backups")),
         "MILLWRIGHT_BACKUP_KEY": _secret(env, "MILLWRIGHT_BACKUP_KEY"),
         "MILLWRIGHT_S3": _s3(env),
-        "MILLWRIGHT_REDIS_URL": env.get("MILLWRIGHT_REDIS_URL", ""),
+        "MILLWRIGHT_REDIS_URL": _secret(env, "MILLWRIGHT_REDIS_URL"),
         "MILLWRIGHT_CLAMD": _clamd(env.get("MILLWRIGHT_CLAMD", "")),
         "MILLWRIGHT_BASE_URL": base_url,
         "MILLWRIGHT_TIME_ZONE": _time_zone(env.get("MILLWRIGHT_TIME_ZONE", "")),
@@ -62,14 +67,29 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
         "MILLWRIGHT_SESSION_HOURS": _count(env, "MILLWRIGHT_SESSION_HOURS", 12),
         "MILLWRIGHT_RATE_ANONYMOUS": _rate(env, "MILLWRIGHT_RATE_ANONYMOUS", "100 per 15 minutes"),
         "MILLWRIGHT_RATE_SIGNED_IN": _rate(env, "MILLWRIGHT_RATE_SIGNED_IN", "9000 per 15 minutes"),
-        "MILLWRIGHT_SMTP_URL": _smtp_url(env.get("MILLWRIGHT_SMTP_URL", "")),
-        "MILLWRIGHT_MAIL_FROM": _mail_from(
-            env.get("MILLWRIGHT_MAIL_FROM", ""), needed=bool(env.get("MILLWRIGHT_SMTP_URL"))
-        ),
+        "MILLWRIGHT_SMTP_URL": (smtp_url := _smtp_url(_secret(env, "MILLWRIGHT_SMTP_URL"))),
+        "MILLWRIGHT_MAIL_FROM": _mail_from(env.get("MILLWRIGHT_MAIL_FROM", ""), needed=bool(smtp_url)),
         "MILLWRIGHT_WEBHOOK_HOSTS": env.get("MILLWRIGHT_WEBHOOK_HOSTS", "").lower().split(),
         "MILLWRIGHT_LEASE_SECONDS": max(_count(env, "MILLWRIGHT_LEASE_SECONDS", 15), 1),
         "MILLWRIGHT_CORS_ORIGINS": env.get("MILLWRIGHT_CORS_ORIGINS", "").split(),
+        **_watching(env),
         **_fixed(secure=base_url.startswith("https://")),
+    }
+
+
+def _watching(env: Mapping[str, str]) -> dict[str, Any]:
+    """How the site is watched."""
+    return {
+        "MILLWRIGHT_METRICS_NETWORKS": _networks(env, "MILLWRIGHT_METRICS_NETWORKS", "127.0.0.0/8 ::1"),
+        "MILLWRIGHT_METRICS_TOKEN": _secret(env, "MILLWRIGHT_METRICS_TOKEN"),
+        "MILLWRIGHT_METRICS_SECONDS": _count(env, "MILLWRIGHT_METRICS_SECONDS", 30),
+        "MILLWRIGHT_METRICS_PORT": _count(env, "MILLWRIGHT_METRICS_PORT"),
+        "MILLWRIGHT_SLOW_QUERY_MS": _count(env, "MILLWRIGHT_SLOW_QUERY_MS", 500),
+        "MILLWRIGHT_DRAIN_SECONDS": _count(env, "MILLWRIGHT_DRAIN_SECONDS"),
+        "MILLWRIGHT_ENVIRONMENT": env.get("MILLWRIGHT_ENVIRONMENT", "") or "production",
+        "MILLWRIGHT_SENTRY_DSN": _secret(env, "MILLWRIGHT_SENTRY_DSN"),
+        "MILLWRIGHT_TRACED_SHARE": _share(env, "MILLWRIGHT_TRACED_SHARE", 0.1),
+        "MILLWRIGHT_OTLP_ENDPOINT": _address(env, "MILLWRIGHT_OTLP_ENDPOINT"),
     }
 
 
@@ -92,13 +112,8 @@ def _fixed(*, secure: bool) -> dict[str, Any]:
 
 def _secret_key(env: Mapping[str, str], data: Path) -> str:
     """The key that signs sessions: from the environment, from a file, or one made once for this machine."""
-    if key := env.get("MILLWRIGHT_SECRET_KEY"):
+    if key := _secret(env, "MILLWRIGHT_SECRET_KEY"):
         return key
-    if name := env.get("MILLWRIGHT_SECRET_KEY_FILE"):
-        try:
-            return Path(name).read_text().strip()
-        except OSError as error:
-            raise ConfigurationError(f"MILLWRIGHT_SECRET_KEY_FILE: {error}") from None
     path = data / "secret.key"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -121,6 +136,44 @@ def _secret(env: Mapping[str, str], name: str) -> str:
         raise ConfigurationError(f"{name}_FILE: {error}") from None
 
 
+def _database_url(env: Mapping[str, str], data: Path) -> str:
+    """The database's address, with the password that is given apart from it, if one is."""
+    url = _secret(env, "MILLWRIGHT_DATABASE_URL") or f"sqlite:///{data / 'millwright.db'}"
+    if password := _secret(env, "MILLWRIGHT_DATABASE_PASSWORD"):
+        try:
+            return make_url(url).set(password=password).render_as_string(hide_password=False)
+        except ArgumentError:
+            raise ConfigurationError("MILLWRIGHT_DATABASE_URL is no address of a database.") from None
+    return url
+
+
+def _networks(env: Mapping[str, str], name: str, default: str) -> tuple[Network, ...]:
+    texts = env.get(name, default).split()
+    try:
+        return tuple(ip_network(text) for text in texts)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{name} are networks like 10.0.0.0/8, separated by spaces: {error}."
+        ) from None
+
+
+def _share(env: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        share = float(env.get(name, "") or default)
+    except ValueError:
+        share = -1
+    if not 0 <= share <= 1:
+        raise ConfigurationError(f"{name} is a number from 0 to 1, not {env.get(name)!r}.")
+    return share
+
+
+def _address(env: Mapping[str, str], name: str) -> str:
+    address = env.get(name, "").rstrip("/")
+    if address and not re.fullmatch(r"https?://[^/\s]+(/[^\s]*)?", address):
+        raise ConfigurationError(f"{name} is like https://collector.example:4318, not {address!r}.")
+    return address
+
+
 def _place(env: Mapping[str, str], name: str, default: str) -> str:
     """A folder, or s3://bucket/prefix."""
     address = env.get(name, "") or default
@@ -136,7 +189,8 @@ def _s3(env: Mapping[str, str]) -> S3Settings:
         raise ConfigurationError(
             f"MILLWRIGHT_S3_ENDPOINT is like https://minio.example:9000, not {endpoint!r}."
         )
-    access_key, secret_key = _secret(env, "MILLWRIGHT_S3_ACCESS_KEY"), _secret(env, "MILLWRIGHT_S3_SECRET_KEY")
+    access_key = _secret(env, "MILLWRIGHT_S3_ACCESS_KEY")
+    secret_key = _secret(env, "MILLWRIGHT_S3_SECRET_KEY")
     if bool(access_key) != bool(secret_key):
         raise ConfigurationError(
             "MILLWRIGHT_S3_ACCESS_KEY and MILLWRIGHT_S3_SECRET_KEY are set together, or neither of them."

@@ -99,6 +99,7 @@ def _show_logins() -> None:
 @click.option("--demo", is_flag=True, help="Show the demonstration's logins here and on the sign-in page.")
 def run(host: str, port: int, workers: int, threads: int, demo: bool) -> None:
     """Serve the site; without Redis, its jobs are done in the same process."""
+    from app import config
     from app.server import Server, is_free
 
     if not is_free(host, port):
@@ -116,19 +117,25 @@ def run(host: str, port: int, workers: int, threads: int, demo: bool) -> None:
             _show_logins()
         click.echo("  Stop it with Ctrl-C.\n")
 
-    Server(bind=f"{host}:{port}", workers=workers, threads=threads, when_ready=announce).run()
+    drain = config.from_environment()["MILLWRIGHT_DRAIN_SECONDS"]
+    Server(bind=f"{host}:{port}", workers=workers, threads=threads, drain=drain, when_ready=announce).run()
 
 
 @click.command()
 @click.option("--scheduler", is_flag=True, help="Also fire timers and sweep for due jobs.")
 @click.option("--burst", is_flag=True, help="Do what is due now, then end.")
 def worker(scheduler: bool, burst: bool) -> None:
-    """Do background jobs until told to end."""
+    """Do background jobs until told to end.
+
+    Where MILLWRIGHT_METRICS_PORT is set, /healthz, /readyz and /metrics are answered there meanwhile.
+    """
     from app.jobs.worker import work
-    from app.ops import runtime
+    from app.ops import runtime, side_door
 
     with runtime.site() as site:
-        work(site.jobs(), scheduler=scheduler, burst=burst)
+        jobs = site.jobs()
+        with side_door.beside(site, jobs):
+            work(jobs, scheduler=scheduler, burst=burst)
 
 
 COMMANDS = (setup, demo, run, worker)

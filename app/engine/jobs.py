@@ -7,6 +7,7 @@ own effect. Whatever carries its id to a worker may lose it: the sweep of due jo
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -31,6 +32,8 @@ LEASE = timedelta(minutes=10)  # how long a job outside may take before somebody
 
 SessionFactory = Callable[[], AbstractContextManager[Session]]
 Handler = Callable[["ProcessEngine", Session, Mapping[str, Any], Job], None]
+# Told of each job that was tried: its kind, how it ended (done, later, failed), and the seconds it took.
+Observe = Callable[[str, str, float], object]
 _handlers: dict[str, Handler] = {}
 _outside: set[str] = set()
 
@@ -93,12 +96,15 @@ def due(session: Session, limit: int = 100) -> list[int]:
     return list(session.scalars(query))
 
 
-def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int) -> bool:
+def run(
+    engine: ProcessEngine, sessions: SessionFactory, job_id: int, observe: Observe | None = None
+) -> bool:
     """Do one job, unless it is done, not due or being done elsewhere; answers whether it was done.
 
     A failure is recorded and tried again with growing delays, at last once an hour; after
     ``MAXIMUM_ATTEMPTS`` the job is failed and stays for a manager.
     """
+    began, kind, outcome = time.perf_counter(), "", "done"
     with sessions() as session:
         lease = None
         try:
@@ -106,6 +112,7 @@ def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int) -> bool:
                 job = _lock(session, job_id)
                 if job is None:
                     return False
+                kind = job.kind
                 handler = _handlers.get(job.kind)
                 if handler is None:
                     raise LookupError(f"nothing handles jobs of kind {job.kind}")
@@ -117,14 +124,17 @@ def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int) -> bool:
             if lease is not None:
                 handler(engine, session, job.payload, job)
                 _finish(session, job_id, lease)
-            return True
         except TryLater as reason:
+            outcome = "later"
             _record(session, job_id, str(reason), failure=False, lease=lease)
         except Exception as error:
+            outcome = "failed"
             log.exception("job %s failed", job_id, extra={"job_id": job_id})
             reason_given = f"{type(error).__name__}: {error}"[:2000]
             _record(session, job_id, reason_given, failure=True, lease=lease)
-    return False
+    if observe is not None:
+        observe(kind, outcome, time.perf_counter() - began)
+    return outcome == "done"
 
 
 def run_due(engine: ProcessEngine, sessions: SessionFactory, limit: int = 100) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import sessionmaker
 
+from app import clock
 from app.engine import batches, instances, jobs, migration_batch, monitor
 from app.engine.core import ProcessEngine
 from app.jobs import alert_delivery, mail, password_links
@@ -16,12 +20,14 @@ from app.jobs.leadership import LEASE, Leadership
 from app.jobs.mail import Mailer
 from app.jobs.redis_queue import RedisQueue
 from app.jobs.sweeper import INTERVAL, Sweeper
+from app.processes import preventive_opening, stock_replenishment
 
 log = logging.getLogger(__name__)
 
 # What does the kinds of jobs that nothing else brings in; those of processes come with the engine.
 HANDLERS = (mail, password_links, alert_delivery, migration_batch, batches)
 BATCH = 100  # jobs or instances that one sweep takes at a time
+LOW_PARTS_EVERY = timedelta(minutes=5)  # looked for; movements announce them at once
 
 
 class JobSystem:
@@ -42,7 +48,11 @@ class JobSystem:
         self.mailer = mailer
         self.sessions = sessionmaker(database, expire_on_commit=False, info={"mailer": mailer})
         self.queue = RedisQueue(redis_url) if redis_url else None
+        # Told of each job and of each sweep, for whoever measures (see app.engine.jobs.Observe).
+        self.observe_job: jobs.Observe | None = None
+        self.observe_sweep: Callable[[float], object] = lambda seconds: None
         self.leadership = Leadership(self.sessions, lease=lease)
+        self._low_parts_at: datetime | None = None
         # Often enough that the one that acts shows in time that it lives.
         often = interval if lease >= LEASE else min(interval, lease / 6)
         self.sweeper = Sweeper(self.sweep, interval=often)
@@ -76,10 +86,11 @@ class JobSystem:
         if self.queue is not None:
             self.queue.taken(job_id)
         with structlog.contextvars.bound_contextvars(job_id=job_id):
-            return jobs.run(self.engine, self.sessions, job_id)
+            return jobs.run(self.engine, self.sessions, job_id, self.observe_job)
 
     def sweep(self, *, whoever_leads: bool = False) -> None:
-        """Fire due timers, then bring due jobs to the workers, or do them here; last, look what is stuck.
+        """Fire due timers, open what is due by itself, bring due jobs to the workers, or do them here; last,
+        look what is stuck.
 
         Of all processes that sweep a database, one at a time does (:mod:`app.jobs.leadership`), or this one
         too, ``whoever_leads``. Jobs are done here where there is no Redis, and then by every process that
@@ -89,14 +100,26 @@ class JobSystem:
         def goes_on() -> bool:
             return not self.sweeper.stopping and (whoever_leads or self.leadership.lead())
 
+        began = time.perf_counter()
         leads = whoever_leads or self.leadership.lead()
         while leads and instances.fire_due(self.engine, self.sessions, BATCH) == BATCH and goes_on():
             pass
+        if leads and goes_on():
+            self._open_due(goes_on)
         if leads or self.queue is None:
             self._bring_due_jobs()
         if leads and goes_on():
             monitor.keep_up(self.engine, self.sessions)
             self.leadership.worked()
+        if leads:
+            self.observe_sweep(time.perf_counter() - began)
+
+    def _open_due(self, goes_on: Callable[[], bool]) -> None:
+        """Preventive jobs whose day has come, and replenishments that no movement has announced."""
+        preventive_opening.open_due(self.engine, self.sessions, goes_on=goes_on)
+        if self._low_parts_at is None or clock.now() >= self._low_parts_at:
+            self._low_parts_at = clock.now() + LOW_PARTS_EVERY
+            stock_replenishment.open_needed(self.sessions, goes_on=goes_on)
 
     def _bring_due_jobs(self) -> None:
         while ids := self._due():

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 def init_ops(app: Flask) -> None:
     """Give the application its request log, health endpoints, scanner, files, and demonstration logins."""
     from app.domain.scanning import NoScanner
-    from app.ops import health, request_log
+    from app.ops import health, metrics, request_log
     from app.ops.clamav import Clamd
     from app.ops.demo import LOGINS
     from app.storage import store_of
 
+    metrics.init(app)
     request_log.init(app)
     clamd = app.config["MILLWRIGHT_CLAMD"]
     app.extensions["millwright.scanner"] = Clamd(clamd) if clamd else NoScanner()

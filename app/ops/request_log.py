@@ -12,7 +12,7 @@ from flask_login import current_user
 log = logging.getLogger("millwright.request")
 
 # Asked every few seconds by machines, or served from a cache: not worth a line each.
-UNLOGGED = {"static", "health.alive", "health.ready"}
+UNLOGGED = {"static", "health.alive", "health.ready", "metrics.scrape"}
 
 
 def init(app: Flask) -> None:

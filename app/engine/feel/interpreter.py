@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NoReturn
 
 from app import clock
-from app.engine.feel.errors import FeelError, FeelMemory, FeelProblem, FeelSyntaxError
+from app.engine.feel.errors import FeelError, FeelMemory, FeelProblem, FeelSyntaxError, FeelTimeout
 from app.engine.feel.sandbox import Sandbox
 from app.engine.feel.values import Temporal, feel_value, iso_text
 
@@ -65,6 +66,9 @@ class Feel:
         self._tag = f"@{secrets.token_hex(8)}"
         self._inspect = lru_cache(maxsize=2048)(self._inspect_anew)
         self._warned: set[tuple[str, str]] = set()
+        # Told of each call, for whoever measures: how it ended (answered, timeout, memory, failed) and
+        # how many seconds it took.
+        self.observe: Callable[[str, float], object] = lambda outcome, seconds: None
 
     # -- evaluating ----------------------------------------------------------------------------
 
@@ -206,9 +210,24 @@ class Feel:
             text = json.dumps(request, default=self._encode, allow_nan=False, separators=(",", ":"))
         except (ValueError, RecursionError) as error:
             raise FeelError("The data for the expression is no JSON.") from error
-        answer = self._sandbox.run(f"millwrightFeel({json.dumps(self._tag)},{json.dumps(text)})")
+        answer = self._run(f"millwrightFeel({json.dumps(self._tag)},{json.dumps(text)})")
         found: list[dict[str, Any]] = json.loads(answer, object_hook=self._revive if tagged else None)
         return found
+
+    def _run(self, script: str) -> str:
+        began, outcome = time.perf_counter(), "failed"
+        try:
+            answer = self._sandbox.run(script)
+            outcome = "answered"
+        except FeelTimeout:
+            outcome = "timeout"
+            raise
+        except FeelMemory:
+            outcome = "memory"
+            raise
+        finally:
+            self.observe(outcome, time.perf_counter() - began)
+        return answer
 
     def _encode(self, value: Any) -> Any:
         known = feel_value(value)
