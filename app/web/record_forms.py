@@ -135,9 +135,16 @@ class RecordForm(Form):
         super().__init__(formdata=formdata, obj=obj, data=values)
 
     def values(self, *leave_out: str) -> dict[str, Any]:
-        """What was typed, by field: the arguments of the function that saves the record."""
+        """What was typed, by field: the arguments of the function that saves the record.
+
+        A text that was not sent at all is empty.
+        """
         unwanted = {*self.NOT_VALUES, *leave_out}
-        return {field.name: field.data for field in self if field.name not in unwanted}
+        return {
+            field.name: "" if field.data is None and isinstance(field, Line) else field.data
+            for field in self
+            if field.name not in unwanted
+        }
 
     def refuse(self, error: BusinessError | Conflict) -> None:
         """Put a refusal at its field, or above the form where it belongs to none."""

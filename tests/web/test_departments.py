@@ -50,6 +50,12 @@ def test_a_refusal_is_shown_at_its_field_and_nothing_typed_is_lost(factory: Fact
     assert 'aria-invalid="true"' in answer.text
 
 
+def test_a_form_that_is_sent_without_its_fields_is_refused_like_an_empty_one(admin: Any) -> None:
+    answer = admin.post("/departments/new")
+    assert answer.status_code == 422
+    assert 'href="#name"' in answer.text
+
+
 def test_what_somebody_else_saved_meanwhile_is_not_overwritten_unknowingly(
     factory: Factory, admin: Any
 ) -> None:
