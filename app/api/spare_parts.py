@@ -32,8 +32,8 @@ from app.api.core.schemas import (
 from app.api.references import MachineInDepartment
 from app.domain import part_catalogue
 from app.domain.imports import sheets, spare_parts
+from app.domain.imports.plan import ImportAction, PlannedRow, Report
 from app.domain.imports.problems import ImportRefused
-from app.domain.imports.spare_parts import ImportAction, PlannedRow, Report
 from app.domain.machines import MachineSparePart
 from app.domain.parts import PartStock, SparePart
 from app.domain.queries import inventory, machines
@@ -313,8 +313,8 @@ def _row(row: PlannedRow) -> ImportedRow:
     return ImportedRow(
         line=row.line,
         action=row.action,
-        part_number=row.part_number,
-        part_name=row.part_name,
+        part_number=row.key,
+        part_name=row.name,
         before=_told(row.before),
         after=_told(row.after),
     )

@@ -7,6 +7,7 @@ from app.domain.attachments import Attachment
 from app.domain.catalogues import FailureCode, MaintenanceType
 from app.domain.cost_layers import CostLayer, CostLayerUse
 from app.domain.downtime import MachineDowntime
+from app.domain.imports.kept import ImportFile
 from app.domain.kept_answers import KeptAnswer
 from app.domain.machines import Machine, MachineSparePart
 from app.domain.notifications import Notification
@@ -41,6 +42,7 @@ __all__ = [
     "CostLayerUse",
     "Department",
     "FailureCode",
+    "ImportFile",
     "InventoryTransaction",
     "KeptAnswer",
     "KeyPrefix",

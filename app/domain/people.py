@@ -192,11 +192,20 @@ def _assign(session: Session, user: User, changes: dict[str, Any]) -> None:
         setattr(user, name, value)
 
 
-def _free_email(session: Session, email: str, user: User) -> str:
-    """The address as it is stored, when it can be one and is nobody else's."""
+def checked_email(email: str) -> str:
+    """An e-mail address as it is stored.
+
+    :raises BusinessError: BAD_EMAIL
+    """
     address = email.strip().lower()
     if not _EMAIL.fullmatch(address) or len(address) > 255:
         raise BusinessError("BAD_EMAIL", f"{email!r} is not an e-mail address.", field="email")
+    return address
+
+
+def _free_email(session: Session, email: str, user: User) -> str:
+    """The address as it is stored, when it can be one and is nobody else's."""
+    address = checked_email(email)
     holder = by_email(session, address)
     if holder is not None and holder is not user:
         raise BusinessError("EMAIL_TAKEN", f"Another user has the address {address}.", field="email")

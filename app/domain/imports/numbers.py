@@ -14,11 +14,19 @@ _EITHER = re.compile(r"-?[1-9][0-9]{0,2}[.,][0-9]{3}")  # 1,234
 _LONGEST = 40  # characters
 
 
+class NumberText(str):
+    """A number of a spreadsheet as text: with a decimal point and no thousands separator, whatever it is."""
+
+    __slots__ = ()
+
+
 def read(text: str) -> Decimal:
     """The number that ``text`` means, with a decimal point or comma, with or without thousands separators.
 
     :raises ValueError: it means none, or can be read in two ways; the message says what to do
     """
+    if isinstance(text, NumberText):
+        return Decimal(text)
     text = text.strip(" \u00a0")
     if _EITHER.fullmatch(text):
         digits = text.replace(",", ".")

@@ -12,24 +12,47 @@ from sqlalchemy.orm import Session
 
 from app.domain import part_catalogue
 from app.domain.imports import numbers
+from app.domain.imports.columns import CellKind, Column, Needed
 from app.domain.imports.problems import Problems
 from app.domain.imports.sheets import Row, Sheet
 from app.domain.parts import StockLocation
 from app.errors import BusinessError
 
-# What a header may be called, beside the name that the API has for it.
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "partNumber": ("part no", "part nr", "number", "article number", "item number", "sku"),
-    "partName": ("name",),
-    "description": (),
-    "groupNumber": ("group no", "group"),
-    "groupName": (),
-    "quantity": ("qty", "stock", "in stock", "on hand", "opening stock"),
-    "minQuantity": ("min", "minimum", "min qty", "minimum quantity", "minimum stock", "reorder point"),
-    "unitPrice": ("price",),
-    "location": ("bin", "rack", "place"),
-    "defaultLocation": ("stock location", "usual location", "store", "store room", "warehouse"),
-}
+COLUMNS = (
+    Column(
+        "partNumber",
+        "By what the part is known.",
+        "BR-6205",
+        ("part no", "part nr", "number", "article number", "item number", "sku"),
+        Needed.ALWAYS,
+    ),
+    Column("partName", "What people call the part.", "Deep groove ball bearing", ("name",), Needed.FOR_NEW),
+    Column("description", "What belongs to it, in a sentence or two.", "25 x 52 x 15 mm, sealed"),
+    Column("groupNumber", "The number of the group it belongs to.", "100", ("group no", "group")),
+    Column("groupName", "What that group is called.", "Bearings"),
+    Column(
+        "quantity",
+        "Opening stock of a new part. Of a known one it is what is in stock: movements change that.",
+        "12",
+        ("qty", "stock", "in stock", "on hand", "opening stock"),
+        kind=CellKind.NUMBER,
+    ),
+    Column(
+        "minQuantity",
+        "How many there should be at least; with fewer it is reordered.",
+        "4",
+        ("min", "minimum", "min qty", "minimum quantity", "minimum stock", "reorder point"),
+        kind=CellKind.NUMBER,
+    ),
+    Column("unitPrice", "What one costs, in the site's currency.", "6.80", ("price",), kind=CellKind.NUMBER),
+    Column("location", "Where to look, in words.", "Rack A-03", ("bin", "rack", "place")),
+    Column(
+        "defaultLocation",
+        "The name of its usual stock location. It can be left out where there is only one.",
+        "Main store",
+        ("stock location", "usual location", "store", "store room", "warehouse"),
+    ),
+)
 ATTRIBUTES: Mapping[str, str] = {
     "partName": "part_name",
     "description": "description",
@@ -76,11 +99,6 @@ def places(session: Session) -> list[Place]:
 def read(sheet: Sheet, places: Iterable[Place], problems: Problems) -> list[PartRow]:
     """The rows of a file that make sense by themselves; the others are added to ``problems``."""
     by_name = {key(place.name): place for place in places}
-    if "partNumber" not in sheet.headers:
-        if sheet.rows:
-            message = "There is no column partNumber, which says what part a line is about; add it."
-            problems.add(max(1, sheet.rows[0].line - 1), "", message)
-        return []
     lines: dict[str, int] = {}
     rows = []
     for row in sheet.rows:
@@ -92,7 +110,7 @@ def read(sheet: Sheet, places: Iterable[Place], problems: Problems) -> list[Part
             message = (
                 f"{read_row.part_number} is in line {first} already; a part has one line, so remove one."
             )
-            problems.add(row.line, sheet.headers["partNumber"], message)
+            problems.add(row.line, sheet.headers["partNumber"], message, read_row.part_number)
             continue
         rows.append(read_row)
     return rows
@@ -119,7 +137,7 @@ def _read_row(
                 value = _NUMBERS[column](cell) if column in _NUMBERS else cell
                 values[column] = part_catalogue.CHECKS[ATTRIBUTES[column]](value)
         except (ValueError, BusinessError) as error:
-            problems.add(row.line, headers[column], str(error))
+            problems.add(row.line, headers[column], str(error), cell)
     return PartRow(row.line, number, values, quantity) if problems.total == before else None
 
 

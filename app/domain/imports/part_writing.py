@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +13,7 @@ from app import clock
 from app.domain import activity
 from app.domain.cost_layers import CostLayer
 from app.domain.entities import EntityType
+from app.domain.imports.plan import Change
 from app.domain.part_catalogue import OPENING_STOCK
 from app.domain.parts import PartStock, SparePart
 from app.domain.stock import InventoryTransaction, MovementKind, ReferenceType
@@ -31,17 +31,6 @@ _DEFAULTS: Mapping[str, Any] = {
     "active": True,
 }
 _WORTHLESS: Mapping[str, Any] = {"quantity": 0, "average_value": Decimal(0), "fifo_value": Decimal(0)}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A part to be added (no id) or changed: the columns concerned, before and after, and opening stock."""
-
-    line: int
-    part_id: int | None
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
-    opening: int = 0
 
 
 def create(session: Session, changes: Sequence[Change], by: int | None) -> None:
@@ -73,19 +62,13 @@ def update(session: Session, changes: Sequence[Change], by: int | None) -> None:
     """Change parts, which the caller has locked."""
     now = clock.now()
     for chunk in _chunks(changes):
-        rows = [{"id": change.part_id, **change.after, "updated_at": now} for change in chunk]
+        rows = [{"id": change.row_id, **change.after, "updated_at": now} for change in chunk]
         session.execute(sa.update(SparePart), rows)
         entries = [
-            activity.Entry("UPDATE_PART", change.part_id, before=change.before, after=change.after, at=now)
+            activity.Entry("UPDATE_PART", change.row_id, before=change.before, after=change.after, at=now)
             for change in chunk
         ]
         activity.record_all(session, EntityType.SPARE_PART, entries, by)
-
-
-def log_import(session: Session, by: int | None, created: int, updated: int, unchanged: int) -> None:
-    """Record the import as a whole."""
-    after = {"created": created, "updated": updated, "unchanged": unchanged}
-    activity.record(session, "IMPORT_PARTS", EntityType.SPARE_PART, None, by, after=after)
 
 
 def _with_stock(part: dict[str, Any], opening: int) -> dict[str, Any]:

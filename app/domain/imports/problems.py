@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 from app.errors import BusinessError
 
 KEPT = 500  # of more problems only the number is kept
+_VALUE = 200  # characters of a value
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong in one place, and what to do. ``line`` counts from 1, as editors do.
 
-    ``column`` is the header as the file has it; empty where a whole line or the file is meant.
+    ``column`` is the header as the file has it; empty where a whole line or the file is meant. ``value``
+    is what stands there.
     """
 
     line: int
     column: str
     message: str
+    value: str = ""
 
     def __str__(self) -> str:
         place = f"Line {self.line}, {self.column}" if self.column else f"Line {self.line}"
@@ -28,16 +31,17 @@ class Problem:
 
 @dataclass
 class Problems:
-    """The first :data:`KEPT` problems of a file, and how many there are in all."""
+    """The first problems of a file, :data:`KEPT` unless ``most`` says otherwise, and how many there are."""
 
     kept: list[Problem] = field(default_factory=list)
     total: int = 0
+    most: int | None = None
 
-    def add(self, line: int, column: str, message: str) -> None:
+    def add(self, line: int, column: str, message: str, value: str = "") -> None:
         """Note one more."""
         self.total += 1
-        if len(self.kept) < KEPT:
-            self.kept.append(Problem(line, column, message))
+        if len(self.kept) < (KEPT if self.most is None else self.most):
+            self.kept.append(Problem(line, column, message, value.strip()[:_VALUE]))
 
     def sorted(self) -> list[Problem]:
         """The problems that were kept, in the order of the file."""

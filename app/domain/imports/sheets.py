@@ -1,22 +1,25 @@
-"""A CSV file as rows of named cells, whoever wrote it: which encoding, which separator, which headers."""
+"""A table of a file as rows of named cells: a workbook, or CSV in whatever encoding and dialect."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from app.domain.imports import workbooks
 from app.domain.imports.problems import Problems
 from app.errors import BusinessError
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_ROWS = 50_000
 SEPARATORS = (",", ";", "\t")
+LEAVE_OUT = "-"  # what is chosen for a column of the file that is not to be read
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
-_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_WORKBOOK = b"PK\x03\x04"
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 _SAVE_AS = "Save it as “CSV UTF-8” and try again."
 
 
@@ -28,56 +31,94 @@ class Row:
     cells: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Title:
+    """A header of the file: its position, its text, and the column that it stands for, if it is known."""
+
+    position: int
+    text: str
+    column: str | None
+
+
 @dataclass(frozen=True)
 class Sheet:
-    """The rows of a file; ``headers`` has the header that the file uses for each of its columns."""
+    """The rows of a file; ``headers`` has the header that the file uses for each of its columns.
+
+    ``titles`` are all headers in their order, ``notes`` say how the file was read.
+    """
 
     headers: Mapping[str, str]
     rows: list[Row]
+    titles: Sequence[Title] = ()
+    notes: Sequence[str] = field(default=())
 
 
-def read(data: bytes, columns: Mapping[str, tuple[str, ...]], problems: Problems) -> Sheet:
+def read(
+    data: bytes,
+    columns: Mapping[str, tuple[str, ...]],
+    problems: Problems,
+    choices: Mapping[int, str] | None = None,
+) -> Sheet:
     """Read a file. ``columns`` has the names that a header may have, for each column that is known.
 
-    A header is recognised in any case, with or without spaces and signs between its words. What cannot
-    be read is added to ``problems``.
+    A header is recognised in any case, with or without spaces and signs between its words; ``choices``
+    say by position what the others stand for (:data:`LEAVE_OUT`: nothing). What cannot be read is added to
+    ``problems``.
 
     :raises BusinessError: IMPORT_TOO_LARGE
     """
     if len(data) > MAX_BYTES:
         message = f"The file is larger than {MAX_BYTES // 1024 // 1024} MB; split it."
         raise BusinessError("IMPORT_TOO_LARGE", message, field="file")
-    text = _decode(data, problems)
-    if text is None:
-        return Sheet({}, [])
     known = {_plain(name): column for column, names in columns.items() for name in (column, *names)}
-    separator, skipped = _separator(text, known)
-    records = _records(text, separator, skipped, problems)
+    notes: list[str] = []
+    if data.startswith(_WORKBOOK):
+        separator = ""
+        records = workbooks.records(data, lambda title: _plain(title) in known, problems, notes, MAX_ROWS + 1)
+    else:
+        text = _decode(data, problems, notes)
+        if text is None:
+            return Sheet({}, [])
+        separator, skipped = _separator(text, known)
+        records = _records(text, separator, skipped, problems)
     first = next(records, None)
     if first is None:
         if not problems.total:
             problems.add(1, "", "The file is empty; its first line has to name the columns.")
-        return Sheet({}, [])
+        return Sheet({}, [], notes=notes)
     line, titles = first
-    found = _columns(line, titles, known, columns, problems)
+    found = _columns(line, titles, known, columns, choices or {}, problems)
     rows = _rows(records, found, titles, separator, problems)
     if not rows and not problems.total:
         problems.add(line, "", "There is no line below the headers; add the rows to import.")
-    return Sheet({column: titles[index].strip() for index, column in found.items()}, rows)
+    return Sheet(
+        {column: titles[index].strip() or f"column {index + 1}" for index, column in found.items()},
+        rows,
+        [Title(i, title.strip(), found.get(i)) for i, title in enumerate(titles) if title.strip()],
+        notes,
+    )
 
 
-def _decode(data: bytes, problems: Problems) -> str | None:
-    """The text of a file that says, or shows, how it is encoded."""
-    if data.startswith(_SPREADSHEETS):
-        problems.add(1, "", f"This is a spreadsheet, not a CSV file. {_SAVE_AS}")
+def _decode(data: bytes, problems: Problems, notes: list[str]) -> str | None:
+    """The text of a file that says how it is encoded; otherwise it is in UTF-8 or Windows-1252."""
+    if data.startswith(_OLD_WORKBOOK):
+        message = f"This is a spreadsheet of an old kind (.xls). Save it as .xlsx, or: {_SAVE_AS}"
+        problems.add(1, "", message)
         return None
-    encoding = "utf-32" if data.startswith(_UTF32) else "utf-16" if data.startswith(_UTF16) else "utf-8-sig"
+    wide = data.startswith(_UTF32 + _UTF16)
+    encoding = "utf-32" if data.startswith(_UTF32) else "utf-16" if wide else "utf-8-sig"
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        problems.add(line, "", f"The text is not in UTF-8. {_SAVE_AS}")
-        return None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        try:
+            if wide or data.startswith(b"\xef\xbb\xbf"):
+                raise
+            text = data.decode("cp1252")
+        except UnicodeDecodeError:
+            problems.add(line, "", f"The text is in no encoding that is known. {_SAVE_AS}")
+            return None
+        notes.append("The text is not in UTF-8 and was read as Windows-1252; look at letters with accents.")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         problems.add(line, "", f"The file is not plain text in UTF-8. {_SAVE_AS}")
@@ -130,14 +171,16 @@ def _columns(
     titles: list[str],
     known: Mapping[str, str],
     columns: Mapping[str, tuple[str, ...]],
+    choices: Mapping[int, str],
     problems: Problems,
 ) -> dict[int, str]:
     """The columns by position; a title that is not known, or means the same as another, is a problem."""
     found: dict[int, str] = {}
     for index, title in enumerate(titles):
-        if not title.strip():
+        if not title.strip() or choices.get(index) == LEAVE_OUT:
             continue
-        column = known.get(_plain(title))
+        chosen = choices.get(index)
+        column = chosen if chosen in columns else known.get(_plain(title))
         shown = title.strip()[:60]
         if column is None:
             offered = ", ".join(columns)
@@ -167,8 +210,8 @@ def _rows(
         stray = [cell for index, cell in enumerate(cells) if index not in named and cell.strip()]
         if stray:
             shown = stray[0].strip()[:40]
-            message = f"{shown!r} stands below no header; quote texts that have a {separator!r} in them."
-            problems.add(line, "", message)
+            remedy = f"quote texts that have a {separator!r} in them" if separator else "give it one"
+            problems.add(line, "", f"{shown!r} stands below no header; {remedy}.", stray[0])
             continue
         given = zip(range(len(cells)), cells, strict=True)
         rows.append(Row(line, {found[i]: cell for i, cell in given if i in found and cell.strip()}))

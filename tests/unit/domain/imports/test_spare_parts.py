@@ -132,7 +132,7 @@ def test_a_preview_says_what_would_happen_and_does_nothing(session, store):
     assert everything(session) == before
     assert (report.rows, report.created, report.updated, report.is_valid) == (2, 1, 1, True)
     first, second = report.first_rows
-    assert (first.line, first.action, first.part_name) == (2, "UPDATE", "Ball bearing")
+    assert (first.line, first.action, first.name) == (2, "UPDATE", "Ball bearing")
     assert (first.before, first.after) == ({"partName": "Bearing"}, {"partName": "Ball bearing"})
     assert (second.line, second.action, second.before) == (3, "CREATE", {})
     assert second.after == {"partName": "New part", "quantity": 4}
