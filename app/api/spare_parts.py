@@ -14,7 +14,6 @@ from werkzeug.datastructures import FileStorage
 from app.api.core import calls
 from app.api.core.endpoints import Resource
 from app.api.core.finding import find
-from app.api.core.problems import ApiError
 from app.api.core.schemas import (
     Amount,
     Id,
@@ -29,6 +28,7 @@ from app.api.core.schemas import (
     Text,
     left_out,
 )
+from app.api.imports import refusal
 from app.api.references import MachineInDepartment
 from app.domain import part_catalogue
 from app.domain.imports import sheets, spare_parts
@@ -258,15 +258,16 @@ def list_machines_using_part(spare_part_id: Id, query: UsingFilters) -> Page[Mac
 
 @resource.post("/spare-parts/bulk-import", needs="spare-parts:write", answers=ImportOut, file_field="file")
 def import_spare_parts(query: ImportOptions, files: list[FileStorage]) -> ImportOut:
-    """Import spare parts from a CSV file: all of its rows, or none.
+    """Import spare parts from a CSV or Excel file: all of its rows, or none.
 
     New part numbers are added, with their quantity as opening stock; known ones get the name, texts,
     price, minimum and locations that the file has for them, and keep their quantity. An empty cell changes
     nothing. The first line names the columns: `partNumber`, `partName`, `description`, `groupNumber`,
     `groupName`, `quantity`, `minQuantity`, `unitPrice`, `location`, `defaultLocation` (the name of a stock
-    location), or what they are called in English. UTF-8, separated by commas, semicolons or tabs, at most
-    50,000 rows and 10 MB. With `preview=true` nothing is imported, and all errors are answered with 200;
-    otherwise errors are answered with 422, each under `lines.<line>.<column>`.
+    location), or what they are called in English. CSV in UTF-8 or Windows-1252, separated by commas,
+    semicolons or tabs, or Excel (.xlsx); at most 50,000 rows and 10 MB. With `preview=true` nothing is
+    imported, and all errors are answered with 200; otherwise errors are answered with 422, each under
+    `lines.<line>.<column>`.
     """
     if len(files) != 1:
         raise BusinessError("ONE_FILE", "Send one file at a time.", field="file")
@@ -277,11 +278,7 @@ def import_spare_parts(query: ImportOptions, files: list[FileStorage]) -> Import
     try:
         return _report(spare_parts.run(session, data, calls.user_id()), preview=False)
     except ImportRefused as refused:
-        errors: dict[str, list[str]] = {}
-        for problem in refused.problems:
-            place = f"lines.{problem.line}" + (f".{problem.column}" if problem.column else "")
-            errors.setdefault(place, []).append(problem.message)
-        raise ApiError(422, refused.code, refused.message, errors) from None
+        raise refusal(refused) from None
 
 
 def _shown() -> tuple[ORMOption, ...]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from flask import Blueprint, Flask, current_app, g, render_template, request, url_for
 from flask_login import current_user, login_required
 
-from app.access import permissions
+from app.access import imports, permissions
 from app.domain import notifications
 from app.engine import deployments, inbox, instances
 from app.engine.models import Deployment
@@ -100,6 +100,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("departments.listing", "Departments", "building", needs="departments:write"),
             Entry("failure_codes.listing", "Failure codes", "alert", needs="failure-codes:write"),
             Entry("maintenance_types.listing", "Maintenance types", "tag", needs="maintenance-types:write"),
+            Entry("imports.choose", "Import", "download"),
             Entry("activity.listing", "Activity log", "list", needs="activity-logs:read"),
             Entry("settings.show", "Settings", "sliders", needs="settings:write"),
         ),
@@ -139,6 +140,8 @@ def _is_for_me(entry: Entry) -> bool:
         return False
     if entry.endpoint == "starts.report":
         return may_report()
+    if entry.endpoint == "imports.choose":
+        return bool(imports.importable(current_actor()))
     if entry.endpoint == "records.listing":
         return bool(process_names())
     return not entry.needs or permissions.may(current_actor(), entry.needs)

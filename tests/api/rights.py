@@ -75,6 +75,11 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("DELETE", "/spare-parts/{sparePartId}"): "AI",
     ("GET", "/spare-parts/{sparePartId}/machines"): "ASTMI",
     ("POST", "/spare-parts/bulk-import"): "AI",
+    # imports
+    ("POST", "/imports/machines"): "A",
+    ("POST", "/imports/users"): "A",
+    ("POST", "/imports/failure-codes"): "A",
+    ("POST", "/imports/preventive-plans"): "AM",
     ("GET", "/spare-parts/reorder-list"): "AMI",
     ("GET", "/spare-parts/{sparePartId}/reservations"): "ASTMI",
     ("GET", "/spare-parts/{sparePartId}/consumption"): "AMI",

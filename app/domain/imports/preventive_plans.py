@@ -109,7 +109,7 @@ def read_kit(cell: str, context: Context) -> list[dict[str, Any]]:
 
     :raises ValueError: there is no such part
     """
-    lines = []
+    lines: list[dict[str, Any]] = []
     for piece in _SEPARATOR.split(cell):
         if not piece.strip():
             continue
