@@ -173,3 +173,11 @@ def _put(session: Session, part: SparePart, given: dict[str, Any]) -> None:
                 code="UNKNOWN_LOCATION", what="stock location", field="defaultLocationId",
             )  # fmt: skip
         records.assign(part, CHECKS, given)
+
+
+def id_of(session: Session, part_number: str) -> int | None:
+    """The id of the part with this number, in upper or lower case; None where there is none."""
+    lower = session.get_bind().dialect.name == "sqlite"  # MySQL's collation knows no case
+    number = SparePart.part_number
+    same = sa.func.lower(number) == sa.func.lower(part_number) if lower else number == part_number
+    return session.scalar(sa.select(SparePart.id).where(same))

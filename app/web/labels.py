@@ -10,6 +10,8 @@ from app.domain.machines import Criticality, MachineStatus
 from app.domain.people import Role
 from app.domain.requests import Priority, RequestStatus
 from app.domain.spare_parts_requests import PartsRequestStatus
+from app.domain.stock import MovementKind
+from app.domain.stock_counts import CountStatus
 
 
 class Label(NamedTuple):
@@ -72,6 +74,17 @@ RECORD: dict[str, Label] = {
     "DONE": Label("Done", "check", "good"),
     "CANCELLED": Label("Cancelled", "ban"),
 }
+STOCK_COUNT: dict[str, Label] = {
+    CountStatus.OPEN: Label("Being counted", "clock", "info"),
+    CountStatus.POSTED: Label("Posted", "check", "good"),
+    CountStatus.CANCELLED: Label("Given up", "ban"),
+}
+MOVEMENT: dict[str, Label] = {
+    MovementKind.IN: Label("In", "plus", "good"),
+    MovementKind.OUT: Label("Out", "out", "info"),
+    MovementKind.ADJUSTMENT: Label("Adjustment", "sliders", "warn"),
+    MovementKind.TRANSFER: Label("Transfer", "forward"),
+}
 KINDS = {
     "request": REQUEST,
     "parts_request": PARTS_REQUEST,
@@ -80,6 +93,8 @@ KINDS = {
     "priority": PRIORITY,
     "criticality": CRITICALITY,
     "instance": INSTANCE,
+    "stock_count": STOCK_COUNT,
+    "movement": MOVEMENT,
 }
 
 ROLES: dict[str, str] = {

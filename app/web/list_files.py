@@ -43,8 +43,6 @@ def answer(
     Rows are written as they are read: pass a list with the page size
     :data:`app.domain.queries.paging.EVERY`. An unknown form is 404.
     """
-    if form not in list(FileFormat):
-        abort(404)
     factory = site()
     report = Report(
         name=name,
@@ -60,6 +58,13 @@ def answer(
         ),
         rows=(tuple(column.value(row) for column in columns) for row in rows),
     )
+    return answer_report(form, report)
+
+
+def answer_report(form: str, report: Report) -> ResponseReturnValue:
+    """A report as a download. An unknown form is 404."""
+    if form not in list(FileFormat):
+        abort(404)
     stream = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the answer closes it
     formats.write(report, form, cast(BinaryIO, stream))
     stream.seek(0)

@@ -70,8 +70,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Stock",
         (
-            Entry("parts.listing", "Spare parts", "box"),
+            Entry("parts.listing", "Spare parts", "box", needs="spare-parts:read", also=("part_forms",)),
             Entry("parts_requests.listing", "Parts requests", "cart", needs="spare-parts-requests:read"),
+            Entry("stock_reorder.listing", "Reorder list", "flag", needs="inventory-transactions:read"),
+            Entry("stock_movements.listing", "Movements", "forward", needs="inventory-transactions:read"),
+            Entry("stock_counts.listing", "Stock counts", "clipboard", needs="stock-counts:read"),
+            Entry("stock_locations.listing", "Stock locations", "pin", needs="stock-locations:read"),
+            Entry("stock_value.show", "Stock value", "tag", needs="analytics:costs"),
         ),
     ),
     (
