@@ -26,6 +26,11 @@ Thing = TypeVar("Thing")
 REQUESTS = "maintenance-requests:read"
 RECORDS = "records:read"
 RECORD_SUBJECT = "process_record"
+# Records that whoever has the right sees all of.
+_OPEN_SUBJECTS = {
+    "preventive_job": "preventive-maintenance:read",
+    "stock_replenishment": "stock-replenishments:read",
+}
 
 
 @dataclass(frozen=True)
@@ -173,10 +178,18 @@ def may_see_instance(session: Session, instance: ProcessInstance, actor: Actor) 
     parts_request = session.get(SparePartsRequest, instance.subject_id)
     if instance.subject_type == "spare_parts_request" and parts_request is not None:
         return may_see_parts_request(session, parts_request, actor)
+    if opens_to(actor, instance.subject_type):
+        return True
     if instance.subject_type == RECORD_SUBJECT:
         record = session.get(ProcessRecord, instance.subject_id)
         return record is not None and may_see_record(session, record, actor)
     return False
+
+
+def opens_to(actor: Actor, subject_type: str) -> bool:
+    """Whether records of a kind are open to all who have a right, and the actor has it."""
+    needed = _OPEN_SUBJECTS.get(subject_type)
+    return needed is not None and permissions.may(actor, needed)
 
 
 def visible(

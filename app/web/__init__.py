@@ -25,6 +25,7 @@ from app.web import (
     machine_forms,
     machine_parts,
     machines,
+    meter_readings,
     migrations,
     monitor,
     monitored_instance,
@@ -35,9 +36,12 @@ from app.web import (
     parts_requests,
     patience,
     people,
+    preventive,
+    preventive_calendar,
     process_figures,
     profile,
     records,
+    replenishments,
     requests,
     scan,
     settings,
@@ -69,6 +73,10 @@ PAGES = (
     machine_parts.pages,
     label_sheets.pages,
     parts.pages,
+    preventive.pages,
+    preventive_calendar.pages,
+    meter_readings.pages,
+    replenishments.pages,
     part_forms.pages,
     stock_movements.pages,
     stock_locations.pages,
@@ -108,6 +116,7 @@ def init_web(app: Flask) -> None:
     labels.init_labels(app)
     attachments.init_attachments(app)
     navigation.init_navigation(app)
+    preventive.init_preventive(app)
     versions.init_versions(app)
     monitor.init_live(app)
     errors.init_errors(app)

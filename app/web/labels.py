@@ -8,6 +8,8 @@ from flask import Flask
 
 from app.domain.machines import Criticality, MachineStatus
 from app.domain.people import Role
+from app.domain.preventive.models import JobStatus
+from app.domain.replenishments import ReplenishmentStatus
 from app.domain.requests import Priority, RequestStatus
 from app.domain.spare_parts_requests import PartsRequestStatus
 from app.domain.stock import MovementKind
@@ -54,6 +56,23 @@ CRITICALITY: dict[str, Label] = {
     Criticality.MEDIUM: Label("B – medium", "equal", "warn"),
     Criticality.LOW: Label("C – low", "chevron-down"),
 }
+JOB: dict[str, Label] = {
+    "PLANNED": Label("Planned", "calendar"),
+    JobStatus.OPEN: Label("Open", "clock", "info"),
+    JobStatus.DONE: Label("Done", "check", "good"),
+    JobStatus.FAILED: Label("Found a fault", "alert", "bad"),
+    JobStatus.SKIPPED: Label("Skipped", "ban", "warn"),
+    JobStatus.CANCELLED: Label("Called off", "ban"),
+}
+REPLENISHMENT: dict[str, Label] = {
+    ReplenishmentStatus.PENDING: Label("To be ordered", "clock", "info"),
+    ReplenishmentStatus.WAITING_APPROVAL: Label("Waiting for approval", "clock", "warn"),
+    ReplenishmentStatus.ORDERED: Label("Ordered", "cart", "wait"),
+    ReplenishmentStatus.PARTIALLY_RECEIVED: Label("Partly received", "box", "wait"),
+    ReplenishmentStatus.RECEIVED: Label("Received", "check", "good"),
+    ReplenishmentStatus.NOT_NEEDED: Label("Not needed", "ban"),
+    ReplenishmentStatus.CANCELLED: Label("Called off", "ban"),
+}
 INSTANCE: dict[str, Label] = {
     "running": Label("Running", "play", "info"),
     "suspended": Label("Suspended", "pause", "warn"),
@@ -89,6 +108,8 @@ KINDS = {
     "request": REQUEST,
     "parts_request": PARTS_REQUEST,
     "record": RECORD,
+    "preventive_job": JOB,
+    "replenishment": REPLENISHMENT,
     "machine": MACHINE,
     "priority": PRIORITY,
     "criticality": CRITICALITY,

@@ -13,4 +13,8 @@ def to_subject(subject_type: str, subject_id: int) -> str:
         return url_for("parts_requests.show", parts_request_id=subject_id)
     if subject_type == "process_record":
         return url_for("records.show", record_id=subject_id)
+    if subject_type == "preventive_job":
+        return url_for("preventive.job", job_id=subject_id)
+    if subject_type == "stock_replenishment":
+        return url_for("replenishments.show", replenishment_id=subject_id)
     return ""

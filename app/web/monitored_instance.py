@@ -74,6 +74,8 @@ SUBJECT_KINDS = {
     "maintenance_request": "request",
     "spare_parts_request": "parts_request",
     "process_record": "record",
+    "preventive_job": "preventive_job",
+    "stock_replenishment": "replenishment",
 }
 JOB_STATES = {
     "waiting": Label("Waiting", "clock", "info"),
@@ -200,6 +202,8 @@ def _may_open_record(session: Session, instance: ProcessInstance, actor: Actor) 
     if instance.subject_type == "spare_parts_request":
         parts_request = session.get(SparePartsRequest, number)
         return parts_request is not None and access.may_see_parts_request(session, parts_request, actor)
+    if access.opens_to(actor, instance.subject_type):
+        return True
     record = session.get(ProcessRecord, number) if instance.subject_type == access.RECORD_SUBJECT else None
     return record is not None and access.may_see_record(session, record, actor)
 

@@ -65,6 +65,14 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 needs="machines:read",
                 also=("machine_forms", "machine_parts"),
             ),
+            Entry(
+                "preventive.listing",
+                "Preventive plans",
+                "wrench",
+                needs="preventive-maintenance:read",
+                also=("meter_readings",),
+            ),
+            Entry("preventive_calendar.show", "Calendar", "calendar", needs="preventive-maintenance:read"),
         ),
     ),
     (
@@ -77,6 +85,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("stock_counts.listing", "Stock counts", "clipboard", needs="stock-counts:read"),
             Entry("stock_locations.listing", "Stock locations", "pin", needs="stock-locations:read"),
             Entry("stock_value.show", "Stock value", "tag", needs="analytics:costs"),
+            Entry("replenishments.listing", "Replenishments", "turn", needs="stock-replenishments:read"),
         ),
     ),
     (

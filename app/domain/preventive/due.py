@@ -88,7 +88,7 @@ def _next_job(session: Session, task: PreventiveTask, after: date) -> None:
 
 def open_due_dates(session: Session, task: PreventiveTask) -> list[date]:
     """The due dates that a job is open for, the oldest first."""
-    if task.id is None:  # new: many are made at once by an import
+    if not task.id:  # new: many are made at once by an import
         return []
     query = sa.select(PreventiveJob.due_on).where(
         PreventiveJob.task_id == task.id, PreventiveJob.status == JobStatus.OPEN
