@@ -149,9 +149,15 @@ def configure(engine: sa.Engine) -> None:
 
 def engine_options(url: str) -> dict[str, Any]:
     """Options for ``create_engine`` that belong to the kind of database in ``url``."""
+    # What people typed is in no message about a statement, and so in no log.
     if url.startswith("sqlite"):
-        return {}
-    return {"isolation_level": "READ COMMITTED", "pool_pre_ping": True, "pool_recycle": 1800}
+        return {"hide_parameters": True}
+    return {
+        "hide_parameters": True,
+        "isolation_level": "READ COMMITTED",
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+    }
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import structlog
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
 from SpiffWorkflow.bpmn.specs.mixins.events.start_event import StartEvent
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
@@ -67,6 +68,8 @@ class Execution(Work):
         acted_for: str = "",
     ) -> None:
         super().__init__(engine, session, instance, definition, actor)
+        # What is logged from here on, in this request or job, is about this instance.
+        structlog.contextvars.bind_contextvars(instance_id=instance.id)
         self.acted_for = acted_for
         self.refuses = refuses
         self.retrying: Incident | None = None

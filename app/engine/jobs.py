@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -96,9 +97,7 @@ def due(session: Session, limit: int = 100) -> list[int]:
     return list(session.scalars(query))
 
 
-def run(
-    engine: ProcessEngine, sessions: SessionFactory, job_id: int, observe: Observe | None = None
-) -> bool:
+def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int, observe: Observe | None = None) -> bool:
     """Do one job, unless it is done, not due or being done elsewhere; answers whether it was done.
 
     A failure is recorded and tried again with growing delays, at last once an hour; after
@@ -113,6 +112,8 @@ def run(
                 if job is None:
                     return False
                 kind = job.kind
+                if job.instance_id is not None:
+                    structlog.contextvars.bind_contextvars(instance_id=job.instance_id)
                 handler = _handlers.get(job.kind)
                 if handler is None:
                     raise LookupError(f"nothing handles jobs of kind {job.kind}")

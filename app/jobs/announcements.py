@@ -8,12 +8,15 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakMethod
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.engine.models import Job
 
 log = logging.getLogger(__name__)
+
+NOTED = 20  # job ids in a line of the log
 
 Announce = Callable[[list[int]], object]
 # Neither database nor listener is kept alive by this.
@@ -45,11 +48,18 @@ def _after_commit(session: Session) -> None:
     # A job that was rolled back with a savepoint is no longer in the session.
     ids = [job.id for job in queued if job in session and job.run_at <= now]
     if ids:
+        _note(ids)
         try:
             announce(ids)
         except Exception:
             # The commit stands, and the next sweep finds the jobs.
             log.exception("announcing jobs failed")
+
+
+def _note(ids: list[int]) -> None:
+    """Let what is logged of this request or job from here on name the jobs that it has queued."""
+    known = structlog.contextvars.get_contextvars().get("queued_jobs", [])
+    structlog.contextvars.bind_contextvars(queued_jobs=[*known, *ids][:NOTED])
 
 
 @sa.event.listens_for(Session, "after_rollback")

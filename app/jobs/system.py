@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from app.jobs.sweeper import INTERVAL, Sweeper
 from app.processes import preventive_opening, stock_replenishment
 
 log = logging.getLogger(__name__)
+job_log = logging.getLogger("millwright.job")
 
 # What does the kinds of jobs that nothing else brings in; those of processes come with the engine.
 HANDLERS = (mail, password_links, alert_delivery, migration_batch, batches)
@@ -85,8 +87,18 @@ class JobSystem:
         """Do one job unless it is done or taken; answers whether it was done now."""
         if self.queue is not None:
             self.queue.taken(job_id)
-        with structlog.contextvars.bound_contextvars(job_id=job_id):
-            return jobs.run(self.engine, self.sessions, job_id, self.observe_job)
+        # In a context of its own: the next job's lines in the log do not have the ids of this one.
+        return copy_context().run(self._perform, job_id)
+
+    def _perform(self, job_id: int) -> bool:
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(job_id=job_id)
+        return jobs.run(self.engine, self.sessions, job_id, self._tried)
+
+    def _tried(self, kind: str, outcome: str, seconds: float) -> None:
+        job_log.info("job %s %s", kind, outcome, extra={"milliseconds": round(seconds * 1000, 1)})
+        if self.observe_job is not None:
+            self.observe_job(kind, outcome, seconds)
 
     def sweep(self, *, whoever_leads: bool = False) -> None:
         """Fire due timers, open what is due by itself, bring due jobs to the workers, or do them here; last,
@@ -96,7 +108,9 @@ class JobSystem:
         too, ``whoever_leads``. Jobs are done here where there is no Redis, and then by every process that
         sweeps; and while Redis cannot be reached.
         """
+        copy_context().run(self._sweep, whoever_leads)
 
+    def _sweep(self, whoever_leads: bool) -> None:
         def goes_on() -> bool:
             return not self.sweeper.stopping and (whoever_leads or self.leadership.lead())
 

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 def init_ops(app: Flask) -> None:
     """Give the application its request log, health endpoints, scanner, files, and demonstration logins."""
     from app.domain.scanning import NoScanner
-    from app.ops import health, metrics, request_log
+    from app.ops import errors_elsewhere, health, metrics, request_log, tracing
     from app.ops.clamav import Clamd
     from app.ops.demo import LOGINS
     from app.storage import store_of
 
+    errors_elsewhere.init(app.config)
     metrics.init(app)
     request_log.init(app)
+    tracing.init(app)
     clamd = app.config["MILLWRIGHT_CLAMD"]
     app.extensions["millwright.scanner"] = Clamd(clamd) if clamd else NoScanner()
     app.extensions["millwright.files"] = store_of(app.config)

@@ -33,6 +33,9 @@ def _begin() -> None:
     structlog.contextvars.bind_contextvars(request_id=g.get("request_id", ""))
     if request.endpoint not in UNLOGGED and current_user.is_authenticated:
         structlog.contextvars.bind_contextvars(user_id=current_user.id)
+    instance = (request.view_args or {}).get("instance_id")
+    if instance is not None:
+        structlog.contextvars.bind_contextvars(instance_id=instance)
 
 
 def _end(response: Response) -> Response:

@@ -17,6 +17,7 @@ from app.engine.core import ProcessEngine
 from app.extensions import db, init_database
 from app.jobs import JobSystem
 from app.jobs.mail import mailer_of
+from app.ops import errors_elsewhere, tracing
 from app.processes import build_engine
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -63,8 +64,10 @@ def database_app(settings: Mapping[str, Any] | None = None) -> Flask:
 def site() -> Iterator[Site]:
     """The site that the environment describes. Raises :class:`app.config.ConfigurationError`."""
     app = database_app()
+    errors_elsewhere.init(app.config)
     with app.app_context():
         database = db.engine
+        tracing.init_database(app.config, database)
         try:
             yield Site(app.config, build_engine(), database)
         finally:

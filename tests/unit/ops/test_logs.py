@@ -8,11 +8,21 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import click
 import pytest
+import sqlalchemy as sa
 import structlog
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 
+from app.cli import cli
+from app.database import unit_of_work
+from app.engine import jobs
+from app.engine.core import ProcessEngine
+from app.extensions import db
+from app.jobs import JobSystem
 from app.ops import logs
 
 
@@ -84,3 +94,61 @@ def test_people_at_a_terminal_get_columns() -> None:
         root.setLevel(level)
     assert "hello" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
+
+
+def test_what_a_request_does_to_an_instance_can_be_found_by_the_instance(
+    app: Flask, client: FlaskClient, log: io.StringIO
+) -> None:
+    client.get("/instances/42/tokens.json")
+    line = next(line for line in lines(log) if line["logger"] == "millwright.request")
+    assert line["instance_id"] == 42
+    client.get("/sign-in")
+    assert "instance_id" not in lines(log)[-1]
+
+
+def test_a_request_names_the_jobs_that_it_has_queued(
+    app: Flask, client: FlaskClient, log: io.StringIO
+) -> None:
+    app.extensions["millwright.jobs"].listen()
+
+    @app.get("/queue")
+    def queue() -> str:
+        with unit_of_work(db.session()) as session:
+            job = jobs.enqueue(session, "note", {})
+        return str(job.id)
+
+    job_id = int(client.get("/queue").text)
+    line = next(line for line in lines(log) if line["event"] == "GET /queue")
+    assert line["queued_jobs"] == [job_id]
+
+
+def test_jobs_have_ids_of_their_own_in_the_log(
+    engine: ProcessEngine, database: sa.Engine, session: Session, done: list[Any], log: io.StringIO
+) -> None:
+    system = JobSystem(engine, database)
+    structlog.contextvars.bind_contextvars(request_id="of-somebody-else")
+    with unit_of_work(session):
+        first = jobs.enqueue(session, "note", {"what": "one"}, instance_id=7)
+        second = jobs.enqueue(session, "note", {"what": "two"})
+    system.sweep()
+    written = [line for line in lines(log) if line["logger"] == "millwright.job"]
+    assert [line["event"] for line in written] == ["job note done"] * 2
+    assert [(line["job_id"], line.get("instance_id")) for line in written] == [
+        (first.id, 7),
+        (second.id, None),
+    ]
+    assert all(line["milliseconds"] >= 0 and "request_id" not in line for line in written)
+
+
+def test_a_command_can_be_told_from_others_in_the_log(
+    log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command()
+    def speak() -> None:
+        logging.getLogger("x").warning("hello")
+
+    monkeypatch.setitem(cli.commands, "speak", speak)
+    said = CliRunner().invoke(cli, ["speak"], env={"MILLWRIGHT_LOG_FORMAT": "json"})
+    (line,) = [json.loads(line) for line in said.stderr.splitlines()]
+    assert (line["event"], line["command"]) == ("hello", "speak")
+    assert line["request_id"].startswith("cli-")

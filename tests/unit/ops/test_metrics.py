@@ -117,6 +117,12 @@ def test_a_proxys_neighbour_does_not_pass_for_this_machine(app: Flask, client: F
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.7"}).status_code == 403
 
 
+def test_the_format_is_the_one_that_was_asked_for(client: FlaskClient) -> None:
+    answer = client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert answer.content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert answer.text.endswith("# EOF\n")
+
+
 # -- requests --------------------------------------------------------------------------------------
 
 
