@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain import people, settings, stock
@@ -14,9 +15,10 @@ from app.domain.catalogues import FailureCode, MaintenanceType
 from app.domain.machines import Machine, MachineSparePart
 from app.domain.parts import SparePart, StockLocation
 from app.domain.people import Department, Role, User
+from app.domain.preventive import plans
 from app.domain.stock import MovementKind, ReferenceType
 from app.ops.demo import families, shelves
-from app.ops.demo.families import FAMILIES, Family
+from app.ops.demo.families import FAMILIES, FORTNIGHTLY, MONTHLY, Care, Family, look, measure
 from app.ops.demo.shelves import Article
 
 PASSWORD = "millwright"  # noqa: S105 - it is shown on the sign-in page
@@ -112,7 +114,7 @@ PARTS = (
     ("EL-PS24", "Power supply 24 V, 10 A", "50", "Electrical", "142.00", 3, 5, "E2"),
     ("EL-CT9", "Contactor 9 A", "50", "Electrical", "27.30", 8, 16, "E2"),
     ("SE-I12", "Inductive sensor M12", "60", "Sensors", "39.90", 10, 17, "F1"),
-    ("SE-P100", "Pressure transmitter 100 bar", "60", "Sensors", "168.00", 3, 2, "F1"),
+    ("SE-P100", "Pressure transmitter 100 bar", "60", "Sensors", "168.00", 3, 3, "F1"),
     ("SF-LC30", "Light curtain 30 mm", "60", "Sensors", "1180.00", 1, 1, "F2"),
     ("CO-TIP", "Welding tip", "70", "Consumables", "3.20", 100, 260, "G1"),
     ("CO-OIL", "Compressor oil, 5 l", "70", "Consumables", "41.50", 6, 11, "G2"),
@@ -196,6 +198,34 @@ def build(session: Session, *, whole: bool) -> None:
                 [parts[part] for part in family.parts],
             )
     session.flush()
+    _plan(session, whole=whole)
+
+
+# What is done again and again for machines of the story.
+STORY_CARE = (
+    ("M-0001", Care("Monthly inspection", 40, (look("No oil on the floor"), look("Guards are whole"),
+                                               measure("Oil temperature", "°C", None, 60)), MONTHLY)),
+    ("M-0007", Care("Tool centre and cables", 30,
+                    (look("Cables are whole"), look("Tips are even")), MONTHLY)),
+    ("M-0012", Care("Condensate and filters", 20, (look("Drains open and close"),), FORTNIGHTLY)),
+)  # fmt: skip
+
+
+def _plan(session: Session, *, whole: bool) -> None:
+    """The preventive plans."""
+    wanted = list(STORY_CARE)
+    if whole:
+        wanted += [
+            (code, care) for family in FAMILIES for code in machines_of(family) for care in family.care
+        ]
+    machines = {machine.qr_code: machine.id for machine in session.scalars(select(Machine))}
+    parts = {part.part_number: part.id for part in session.scalars(select(SparePart))}
+    for code, care in wanted:
+        plans.create_task(
+            session, None, machine_id=machines[code], title=care.title, rrule=care.rrule,
+            meter_interval=care.hours, lead_days=3, estimated_minutes=care.minutes, checklist=care.checklist,
+            parts=[{"partId": parts[number], "quantity": quantity} for number, quantity in care.kit],
+        )  # fmt: skip
 
 
 def _add_machine(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
+from app.ops.demo import rounds
 from app.ops.demo.families import Trouble
 from app.ops.demo.scenes import Course
 from app.ops.demo.stage import Stage
@@ -25,6 +26,9 @@ class Beginning:
 
     ago: timedelta
     course: Callable[[Stage], Course]
+
+    # Whether it has ended when the story begins, however much of it is left; otherwise it goes on until now.
+    ends: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,9 @@ ASSEMBLY = ("M-0007", "M-0008", "M-0009", "M-0010", "M-0011", "M-0012")
 
 
 def beginnings(until: timedelta, length: timedelta = WEEKS, repairs: int = REPAIRS) -> Iterator[Beginning]:
-    """So many repairs, over a time that ends ``until`` before the demonstration is loaded."""
+    """So many repairs, over a time that ends ``until`` before the demonstration is loaded; and all rounds."""
+    yield Beginning(length, rounds.of_the_store, ends=False)
+    yield Beginning(length, rounds.of_the_technicians(), ends=False)
     chance = Random(SEED)  # noqa: S311 - nothing secret
     pace = (length - until) / repairs
     for number in range(repairs):

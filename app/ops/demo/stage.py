@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,7 +25,10 @@ from app.engine.jobs import SessionFactory
 from app.engine.models import OPEN_STATES, ProcessInstance, TaskState, UserTask
 from app.engine.user_tasks import InvalidSubmission
 from app.ops.demo import factory
+from app.processes import preventive_opening, stock_replenishment
 from app.processes.directory import actor_of
+
+Answer = TypeVar("Answer")
 
 NAMED = {
     "machine": ("machineId", Machine.qr_code),
@@ -32,6 +36,16 @@ NAMED = {
     "type": ("maintenanceTypeId", MaintenanceType.code),
     "part": ("partId", SparePart.part_number),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A user task that waits for somebody."""
+
+    id: int
+    subject_id: int
+    due_at: datetime | None
+    assignee_id: int | None
 
 
 class Stage:
@@ -42,15 +56,56 @@ class Stage:
         self._sessions = sessions
         self._time = time
         self._keys: dict[str, str] = {}
+        self._morning = time.time  # when the scheduler looks next for what is due that day
 
     def wait_until(self, moment: datetime) -> None:
         """Let time pass. Whatever becomes due on the way is done at its own time."""
+        while self._morning <= moment:
+            self._fire_until(self._morning)
+            preventive_opening.open_due(self._engine, self._sessions)
+            stock_replenishment.open_needed(self._sessions)
+            self._settle()
+            self._morning += timedelta(days=1)
+        self._fire_until(moment)
+
+    def _fire_until(self, moment: datetime) -> None:
         while (due := self._next_due()) is not None and due <= moment:
             self._time.time = max(due, clock.now())
             if not instances.fire_due(self._engine, self._sessions):
                 break
             self._settle()
         self._time.time = max(moment, clock.now())
+
+    def now(self) -> datetime:
+        """What time it is in the factory."""
+        return clock.now()
+
+    def ask(self, look: Callable[[Session], Answer]) -> Answer:
+        """Look something up."""
+        with self._sessions() as session:
+            return look(session)
+
+    def act(self, by: str, do: Callable[[Session, int], object]) -> None:
+        """Do something that no process is about, in a transaction of its own."""
+        with self._sessions() as session, unit_of_work(session):
+            do(session, factory.person(session, by).id)
+        self._settle()
+
+    def waiting(self, name: str, *, told: bool | None = None) -> list[Waiting]:
+        """The open user tasks with this name; those of the requests that no story tells of, or only of those
+        that one does."""
+        with self._sessions() as session:
+            query = select(UserTask).where(UserTask.name == name, UserTask.state == TaskState.OPEN)
+            keys = set(self._keys.values())
+            return [
+                Waiting(task.id, task.subject_id, task.due_at, task.assignee_id)
+                for task in session.scalars(query.order_by(UserTask.id))
+                if told is None or (task.business_key in keys) == told
+            ]
+
+    def complete(self, task: Waiting, by: str, outcome: str, **values: Any) -> None:
+        """Complete a user task that waits."""
+        self._submit(lambda session: task.id, by, outcome, values)
 
     def report(self, story: str, by: str, **values: Any) -> None:
         """Report a problem; ``story`` is what the request is called from then on."""
@@ -67,10 +122,14 @@ class Stage:
 
     def do(self, story: str, task: str, by: str, outcome: str, **values: Any) -> None:
         """Complete a user task of a request, or of one of its parts requests."""
+        self._submit(lambda session: self._task(session, story, task).id, by, outcome, values)
+
+    def _submit(
+        self, find: Callable[[Session], int], by: str, outcome: str, values: Mapping[str, Any]
+    ) -> None:
         with self._sessions() as session, unit_of_work(session):
-            found = self._task(session, story, task)
             user_tasks.submit(
-                self._engine, session, found.id, self._actor(session, by),
+                self._engine, session, find(session), self._actor(session, by),
                 outcome=outcome, json=_resolved(session, values),
             )  # fmt: skip
         self._settle()

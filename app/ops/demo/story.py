@@ -72,8 +72,8 @@ UNDER_WAY = (
     moment(report("sensor", "supervisor2", "M-0011", "HIGH", "Readings jump; good parts fail the test.",
                   failure="SEN-LOST"), hours=6.5),
     moment(accept("sensor", "technician2"), hours=6),
-    moment(work("sensor", "request_parts", "technician2", steps=[("All three transmitters checked", 40)],
-                needs=[("SE-P100", 3, "Drift above 2 %")]), hours=5.4),
+    moment(work("sensor", "request_parts", "technician2", steps=[("All four transmitters checked", 40)],
+                needs=[("SE-P100", 4, "Drift above 2 %")]), hours=5.4),
     moment(do("sensor", "Approve parts", "manager", "approve"), hours=5),
     moment(do("sensor", "Issue parts", "inventory", "issue"), hours=4),
     # Refused; the work goes on without the new pump.
@@ -125,16 +125,20 @@ UNDER_WAY = (
 
 def play(stage: Stage, now: datetime, past: Iterable[Beginning]) -> None:
     """Let it all happen, in the order of time, and end at ``now``; ``past`` is what was before the story."""
-    queue: list[tuple[datetime, int, datetime, Course]] = []
+    queue: list[tuple[datetime, int, datetime | None, Course]] = []
     for number, event in enumerate((*FINISHED, *UNDER_WAY)):
-        queue.append((now - event.ago, number, now, once(event.scene, stage)))
+        queue.append((now - event.ago, number, None, once(event.scene, stage)))
     for number, beginning in enumerate(past, len(queue)):
-        queue.append((now - beginning.ago, number, now - FIRST, beginning.course(stage)))
+        last = now - FIRST if beginning.ends else None
+        queue.append((now - beginning.ago, number, last, beginning.course(stage)))
     heapify(queue)
     while queue:
         time, number, last, course = heappop(queue)
         stage.wait_until(time)
         pause = next(course, None)
-        if pause is not None:
-            heappush(queue, (min(time + pause, last), number, last, course))
+        if pause is None:
+            continue
+        then = time + pause if last is None else min(time + pause, last)
+        if then <= now:
+            heappush(queue, (then, number, last, course))
     stage.wait_until(now)

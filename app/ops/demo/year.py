@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import count
 from random import Random
 
-from app.ops.demo import routine
+from app.ops.demo import rounds, routine
 from app.ops.demo.factory import machines_of, supervisor_of
 from app.ops.demo.families import FAMILIES
 from app.ops.demo.routine import Beginning, Crew, repair
@@ -24,12 +25,13 @@ def beginnings(now: datetime, until: timedelta) -> Iterator[Beginning]:
 
     Faults come by chance, as many a year as the kind of machine has; over the year people become quicker.
     """
+    yield Beginning(LENGTH, rounds.of_the_meters, ends=False)
     yield from routine.beginnings(until, LENGTH, STORY_REPAIRS)
     for family in FAMILIES:
         for code in machines_of(family):
             chance = Random(f"{SEED} {code}")  # noqa: S311 - nothing secret
             time = now - LENGTH
-            while True:
+            for number in count(1):
                 time = _at_work(time + timedelta(days=chance.expovariate(family.faults / 365)), chance)
                 if time >= now - until - timedelta(days=2):
                     break
@@ -37,7 +39,7 @@ def beginnings(now: datetime, until: timedelta) -> Iterator[Beginning]:
                 slowness = (1.5 - 0.5 * passed) * chance.choice((0.5, 0.7, 0.9, 1.0, 1.1, 1.4, 3.0))
                 crew = Crew(supervisor_of(family.department), chance.choice(TECHNICIANS))
                 course = repair(
-                    f"{code} {time:%j}", code, chance.choice(family.troubles), crew, slowness, chance.random()
+                    f"{code} {number}", code, chance.choice(family.troubles), crew, slowness, chance.random()
                 )
                 yield Beginning(now - time, course)
 
