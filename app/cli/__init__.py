@@ -12,7 +12,7 @@ from typing import Any
 import click
 import sqlalchemy as sa
 
-from app.cli import database, people, processes, site
+from app.cli import backups, database, people, processes, site
 from app.config import ConfigurationError
 from app.errors import MillwrightError
 
@@ -42,7 +42,13 @@ def cli() -> None:
     logs.configure()
 
 
-for command in (*site.COMMANDS, *people.COMMANDS, *processes.COMMANDS, *database.COMMANDS):
+for command in (
+    *site.COMMANDS,
+    *people.COMMANDS,
+    *processes.COMMANDS,
+    *database.COMMANDS,
+    *backups.COMMANDS,
+):
     cli.add_command(command)
 
 

@@ -43,6 +43,7 @@ class EndReason(StrEnum):
     PASSWORD = "password"  # noqa: S105 - a new one was set
     DEACTIVATED = "deactivated"
     REUSED = "reused"  # a refresh token came a second time
+    RESTORED = "restored"  # the site was restored from a backup of a time when it was live
 
 
 # What the activity log calls it.
@@ -174,6 +175,12 @@ def end_all(session: Session, user_id: int, reason: str, by: int | None, *, keep
         what = {"sessions": len(ended), "reason": str(reason)}
         activity.record(session, "END_SESSIONS", EntityType.USER, user_id, by, after=what)
     return len(ended)
+
+
+def end_everywhere(session: Session, reason: str, by: int | None) -> int:
+    """End all sessions of all users; answers how many were live."""
+    users = session.scalars(sa.select(UserSession.user_id).where(live()).distinct()).all()
+    return sum(end_all(session, user_id, reason, by) for user_id in users)
 
 
 def of_user(session: Session, user_id: int) -> list[UserSession]:
