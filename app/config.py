@@ -67,6 +67,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
         "MILLWRIGHT_SESSION_HOURS": _count(env, "MILLWRIGHT_SESSION_HOURS", 12),
         "MILLWRIGHT_RATE_ANONYMOUS": _rate(env, "MILLWRIGHT_RATE_ANONYMOUS", "100 per 15 minutes"),
         "MILLWRIGHT_RATE_SIGNED_IN": _rate(env, "MILLWRIGHT_RATE_SIGNED_IN", "9000 per 15 minutes"),
+        # A report of more rows is written in the background.
+        "MILLWRIGHT_EXPORT_ROWS": _count(env, "MILLWRIGHT_EXPORT_ROWS", 20_000),
         "MILLWRIGHT_SMTP_URL": (smtp_url := _smtp_url(_secret(env, "MILLWRIGHT_SMTP_URL"))),
         "MILLWRIGHT_MAIL_FROM": _mail_from(env.get("MILLWRIGHT_MAIL_FROM", ""), needed=bool(smtp_url)),
         "MILLWRIGHT_WEBHOOK_HOSTS": env.get("MILLWRIGHT_WEBHOOK_HOSTS", "").lower().split(),

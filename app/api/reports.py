@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.access import permissions
+from app.access.reports import NEEDS
 from app.api.core import calls
 from app.api.core.endpoints import Download, Resource
 from app.api.core.schemas import Id, In, Instant, Out, left_out
@@ -26,16 +27,6 @@ resource = Resource(
     "Reports",
     "Six reports of a period (the last 30 days unless told otherwise), page by page or as a file.",
 )
-
-# Which right a report needs.
-NEEDS = {
-    ReportName.DOWNTIME: "reports:maintenance",
-    ReportName.MAINTENANCE_EFFICIENCY: "reports:maintenance",
-    ReportName.FAILURE_ANALYSIS: "reports:maintenance",
-    ReportName.INVENTORY: "reports:inventory",
-    ReportName.CONSUMPTION: "reports:inventory",
-    ReportName.VALUATION: "reports:inventory",
-}
 
 PageNumber = Annotated[int, Field(ge=1, le=1_000_000, description="The page, counted from 1.")]
 PageSize = Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE, description="Rows a page.")]

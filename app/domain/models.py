@@ -7,6 +7,7 @@ from app.domain.attachments import Attachment
 from app.domain.catalogues import FailureCode, MaintenanceType
 from app.domain.cost_layers import CostLayer, CostLayerUse
 from app.domain.downtime import MachineDowntime
+from app.domain.exports import Export, ExportPiece
 from app.domain.imports.kept import ImportFile
 from app.domain.kept_answers import KeptAnswer
 from app.domain.machines import Machine, MachineSparePart
@@ -41,6 +42,8 @@ __all__ = [
     "CostLayer",
     "CostLayerUse",
     "Department",
+    "Export",
+    "ExportPiece",
     "FailureCode",
     "ImportFile",
     "InventoryTransaction",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -30,6 +30,15 @@ _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that comes with a message."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Mailer:
     """A mail server, and whom the mail is from."""
 
@@ -40,13 +49,16 @@ class Mailer:
     user: str = ""
     password: str = field(default="", repr=False)
 
-    def send(self, to: str, subject: str, text: str) -> None:
-        """Send one message and wait until the server has taken it.
+    def send(self, to: str, subject: str, text: str, files: Sequence[Attached] = ()) -> None:
+        """Send one message, perhaps with files, and wait until the server has taken it.
 
         :raises smtplib.SMTPException: the server does not take it
         :raises OSError: the server cannot be reached
         """
         message = self._message(to, subject, text)
+        for file in files:
+            kind, _, detail = file.media_type.partition("/")
+            message.add_attachment(file.content, maintype=kind, subtype=detail, filename=file.name)
         with self._connection() as server:
             server.send_message(message, self.sender.addr_spec, [to])
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import sessionmaker
 from app import clock
 from app.engine import batches, instances, jobs, migration_batch, monitor
 from app.engine.core import ProcessEngine
-from app.jobs import alert_delivery, mail, password_links
+from app.jobs import alert_delivery, export_writing, mail, password_links, upkeep
 from app.jobs.announcements import announce_to
 from app.jobs.leadership import LEASE, Leadership
 from app.jobs.mail import Mailer
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 job_log = logging.getLogger("millwright.job")
 
 # What does the kinds of jobs that nothing else brings in; those of processes come with the engine.
-HANDLERS = (mail, password_links, alert_delivery, migration_batch, batches)
+HANDLERS = (mail, export_writing, password_links, alert_delivery, migration_batch, batches)
 BATCH = 100  # jobs or instances that one sweep takes at a time
 LOW_PARTS_EVERY = timedelta(minutes=5)  # looked for; movements announce them at once
 
@@ -124,6 +124,7 @@ class JobSystem:
             self._bring_due_jobs()
         if leads and goes_on():
             monitor.keep_up(self.engine, self.sessions)
+            upkeep.keep_up(self.sessions)
             self.leadership.worked()
         if leads:
             self.observe_sweep(time.perf_counter() - began)

@@ -159,9 +159,9 @@ def confirm(kind: str, file_id: int) -> ResponseReturnValue:
             )
             session.delete(kept.find(session, file_id, me().id, found.name))
     except ImportRefused as error:
-        return _preview(found, file_id, error.message), 422
+        return _preview(found, file_id, error.message, 422)
     except BusinessError as error:
-        return _preview(found, file_id, error.message), 409
+        return _preview(found, file_id, error.message, 409)
     flash(
         f"{found.title} are imported: {done.created} added, {done.updated} changed, {done.unchanged} as they "
         "were.",
@@ -206,7 +206,7 @@ def _look(kind: Kind, row: ImportFile, most_problems: int) -> Preview:
         db.session().rollback()
 
 
-def _preview(kind: Kind, file_id: int, refusal: str = "") -> str | ResponseReturnValue:
+def _preview(kind: Kind, file_id: int, refusal: str = "", status: int = 200) -> ResponseReturnValue:
     row = kept.find(db.session(), file_id, me().id, kind.name)
     file_name, digest, chosen, made = row.file_name, row.digest, row.chosen(), row.created_at
     try:
@@ -214,7 +214,7 @@ def _preview(kind: Kind, file_id: int, refusal: str = "") -> str | ResponseRetur
     except BusinessError as error:
         return _start(kind, error.message), 422
     taken = {title.column for title in found.sheet.titles if title.column}
-    return render_template(
+    page = render_template(
         "imports/preview.html",
         kind=kind,
         file_id=file_id,
@@ -233,6 +233,7 @@ def _preview(kind: Kind, file_id: int, refusal: str = "") -> str | ResponseRetur
         shown=SHOWN,
         told=_told,
     )
+    return page, status
 
 
 def _told(values: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -89,6 +89,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "Figures",
+        (
+            Entry("analytics.show_dashboard", "Analytics", "equal", needs="analytics:dashboard"),
+            Entry("reports.choose", "Reports", "print", needs="reports:export", also=("exports",)),
+        ),
+    ),
+    (
         "Processes",
         (
             Entry(

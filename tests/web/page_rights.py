@@ -13,6 +13,7 @@ GET       /activity/export.<form>                                A
 GET       /attachments/<int:attachment_id>                       U
 GET POST  /attachments/<int:attachment_id>/remove                ASTMI
 POST      /attachments/of/<kind>/<int:record_id>                 ASTMI
+GET       /calendar                                              ASTMI
 GET       /departments                                           ASTMIO
 GET       /departments/<int:department_id>                       ASTMIO
 GET POST  /departments/<int:department_id>/delete                A
@@ -26,6 +27,12 @@ GET       /failure-codes/export.<form>                           ASTMIO
 GET POST  /failure-codes/new                                     A
 GET POST  /forgot-password                                       *
 GET       /healthz                                               *
+GET       /import                                                AMI
+GET POST  /import/<kind>                                         A
+GET POST  /import/<kind>/<int:file_id>                           A
+POST      /import/<kind>/<int:file_id>/columns                   A
+GET       /import/<kind>/<int:file_id>/problems.<form>           A
+GET       /import/<kind>/template.<form>                         A
 GET       /inbox/state                                           U
 GET       /instances/<int:instance_id>/diagram.xml               U
 GET       /instances/<int:instance_id>/tokens.json               U
@@ -37,6 +44,9 @@ GET POST  /machines/<int:machine_id>/delete                      A
 GET POST  /machines/<int:machine_id>/edit                        A
 GET       /machines/<int:machine_id>/history                     ASTMIO
 GET       /machines/<int:machine_id>/label                       ASTMIO
+GET       /machines/<int:machine_id>/meter                       ASTMI
+POST      /machines/<int:machine_id>/meter                       ATM
+GET       /machines/<int:machine_id>/meter/export.<form>         ASTMI
 GET POST  /machines/<int:machine_id>/parts/<int:part_id>/edit    A
 GET POST  /machines/<int:machine_id>/parts/<int:part_id>/remove  A
 GET POST  /machines/<int:machine_id>/parts/new                   A
@@ -85,9 +95,21 @@ GET       /parts                                                 ASTMI
 GET       /parts-requests                                        ASTMI
 GET       /parts-requests/<int:parts_request_id>                 U
 GET       /parts/<int:part_id>                                   ASTMI
+GET POST  /parts/<int:part_id>/delete                            AI
+GET POST  /parts/<int:part_id>/edit                              AI
 GET       /parts/export.<form>                                   ASTMI
 GET       /parts/labels                                          ASTMI
 GET       /parts/labels.pdf                                      ASTMI
+GET POST  /parts/new                                             AI
+GET       /preventive                                            ASTMI
+GET       /preventive/<int:task_id>                              ASTMI
+GET POST  /preventive/<int:task_id>/deactivate                   AM
+GET POST  /preventive/<int:task_id>/delete                       AM
+GET POST  /preventive/<int:task_id>/edit                         AM
+GET       /preventive/export.<form>                              ASTMI
+GET       /preventive/jobs/<int:job_id>                          ASTMI
+POST      /preventive/jobs/<int:job_id>/call-off                 ASTMI
+GET POST  /preventive/new                                        AM
 GET POST  /profile                                               U
 POST      /profile/absences                                      U
 POST      /profile/absences/<int:absence_id>/remove              U
@@ -98,6 +120,10 @@ GET       /readyz                                                *
 GET       /records                                               U
 GET       /records/<int:record_id>                               U
 GET POST  /register                                              *
+GET       /replenishments                                        AMI
+GET       /replenishments/<int:replenishment_id>                 AMI
+POST      /replenishments/<int:replenishment_id>/<any('arrived', 'date', 'call-off'):saying>  AMI
+GET       /replenishments/export.<form>                          AMI
 GET POST  /report                                                AS
 GET       /requests                                              U
 GET       /requests/<int:request_id>                             U
@@ -108,6 +134,31 @@ GET POST  /settings                                              A
 GET POST  /sign-in                                               *
 POST      /sign-out                                              U
 GET POST  /start/<key>                                           U
+GET       /stock/counts                                          AMI
+GET       /stock/counts/<int:count_id>                           AMI
+GET POST  /stock/counts/<int:count_id>/cancel                    AI
+POST      /stock/counts/<int:count_id>/lines                     AI
+POST      /stock/counts/<int:count_id>/lines/<int:line_id>       AI
+POST      /stock/counts/<int:count_id>/post                      AI
+POST      /stock/counts/<int:count_id>/recount                   AI
+GET       /stock/counts/<int:count_id>/review                    AMI
+GET       /stock/counts/<int:count_id>/review/export.<form>      AMI
+GET       /stock/counts/<int:count_id>/sheet                     AMI
+GET       /stock/counts/export.<form>                            AMI
+GET POST  /stock/counts/new                                      AI
+GET       /stock/locations                                       ASTMI
+GET       /stock/locations/<int:location_id>                     ASTMI
+GET POST  /stock/locations/<int:location_id>/delete              AI
+GET POST  /stock/locations/<int:location_id>/edit                AI
+GET       /stock/locations/export.<form>                         ASTMI
+GET POST  /stock/locations/new                                   AI
+GET       /stock/movements                                       AMI
+GET       /stock/movements/export.<form>                         AMI
+GET POST  /stock/movements/new/<kind>                            I
+GET       /stock/reorder                                         AMI
+GET       /stock/reorder/export.<form>                           AMI
+GET       /stock/valuation                                       AMI
+GET       /stock/valuation/export.<form>                         AMI
 GET       /studio                                                AO
 GET       /studio/<key>                                          AO
 GET       /studio/<key>/compare                                  AMO
