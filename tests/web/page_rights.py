@@ -7,9 +7,13 @@ process owner's flag and no role; U everybody who is signed in, also without a r
 from __future__ import annotations
 
 TABLE = """
+POST      /replenishments/<int:replenishment_id>/<any('arrived', 'date', 'call-off'):saying>  AMI
 GET       /                                                      U
 GET       /activity                                              A
 GET       /activity/export.<form>                                A
+GET       /analytics                                             ASTMI
+GET       /analytics/<name>                                      U
+GET       /analytics/how                                         ASTMI
 GET       /attachments/<int:attachment_id>                       U
 GET POST  /attachments/<int:attachment_id>/remove                ASTMI
 POST      /attachments/of/<kind>/<int:record_id>                 ASTMI
@@ -20,6 +24,9 @@ GET POST  /departments/<int:department_id>/delete                A
 GET POST  /departments/<int:department_id>/edit                  A
 GET       /departments/export.<form>                             ASTMIO
 GET POST  /departments/new                                       A
+GET       /exports                                               U
+POST      /exports/<int:export_id>/delete                        U
+GET       /exports/<int:export_id>/file                          U
 GET       /failure-codes                                         ASTMIO
 GET POST  /failure-codes/<int:entry_id>/delete                   A
 GET POST  /failure-codes/<int:entry_id>/edit                     A
@@ -122,9 +129,11 @@ GET       /records/<int:record_id>                               U
 GET POST  /register                                              *
 GET       /replenishments                                        AMI
 GET       /replenishments/<int:replenishment_id>                 AMI
-POST      /replenishments/<int:replenishment_id>/<any('arrived', 'date', 'call-off'):saying>  AMI
 GET       /replenishments/export.<form>                          AMI
 GET POST  /report                                                AS
+GET       /reports                                               ASMI
+GET       /reports/<name>                                        U
+GET POST  /reports/<name>/export.<form>                          ASMI
 GET       /requests                                              U
 GET       /requests/<int:request_id>                             U
 POST      /requests/<int:request_id>/cancel                      U
