@@ -49,22 +49,22 @@ class LabelSheet:
 
 SHEETS: tuple[LabelSheet, ...] = (
     LabelSheet(
-        "l7160", "Avery L7160 – A4, 21 labels of 63.5 × 38.1 mm", 63.5, 38.1,
+        "l7160", "Avery L7160 – 21 of 63.5 × 38.1 mm", 63.5, 38.1,
         columns=3, rows=7, left=7.2, top=15.15, pitch_x=66.05, pitch_y=38.1,
     ),
     LabelSheet(
-        "l7163", "Avery L7163 – A4, 14 labels of 99.1 × 38.1 mm", 99.1, 38.1,
+        "l7163", "Avery L7163 – 14 of 99.1 × 38.1 mm", 99.1, 38.1,
         columns=2, rows=7, left=4.65, top=15.15, pitch_x=101.6, pitch_y=38.1,
     ),
     LabelSheet(
-        "l7165", "Avery L7165 – A4, 8 labels of 99.1 × 67.7 mm", 99.1, 67.7,
+        "l7165", "Avery L7165 – 8 of 99.1 × 67.7 mm", 99.1, 67.7,
         columns=2, rows=4, left=4.65, top=13.1, pitch_x=101.6, pitch_y=67.7,
     ),
     LabelSheet(
-        "l4731", "Avery L4731REV – A4, 189 labels of 25.4 × 10 mm, code only", 25.4, 10.0,
+        "l4731", "Avery L4731REV – 189 of 25.4 × 10 mm", 25.4, 10.0,
         columns=7, rows=27, left=8.6, top=13.5, pitch_x=27.9, pitch_y=10.0, corner=1.0,
     ),
-    LabelSheet("roll62x29", "Roll – 62 × 29 mm (Brother DK-11209)", 62.0, 29.0, paper=None),
-    LabelSheet("roll100x50", "Roll – 100 × 50 mm", 100.0, 50.0, paper=None),
+    LabelSheet("roll62x29", "Roll of 62 × 29 mm (DK-11209)", 62.0, 29.0, paper=None),
+    LabelSheet("roll100x50", "Roll of 100 × 50 mm", 100.0, 50.0, paper=None),
 )  # fmt: skip
 BY_KEY = {sheet.key: sheet for sheet in SHEETS}

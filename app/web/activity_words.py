@@ -61,6 +61,7 @@ _VERBS = {
     "REVISE": "revised", "APPROVE": "approved", "REJECT": "rejected", "ISSUE": "issued",
     "CANCEL": "cancelled",
     "COMPLETE": "completed", "START": "started", "REFUSE": "refused", "MAKE": "made", "MIGRATE": "moved",
+    "OPEN": "opened", "PLACE": "placed", "PLAN": "planned", "RECEIVE": "received", "COUNT": "counted",
     "DEPLOY": "deployed", "ACCEPT": "accepted", "SET": "set", "RETURN": "returned", "LOG": "logged",
 }  # fmt: skip
 _STATUSES: dict[str, str] = {

@@ -15,10 +15,12 @@ from app.domain.entities import EntityType
 from app.domain.machines import Machine
 from app.domain.parts import SparePart, StockLocation
 from app.domain.people import Department, User
-from app.domain.preventive.models import PreventiveTask
+from app.domain.preventive.models import PreventiveJob, PreventiveTask
 from app.domain.process_records import ProcessRecord
+from app.domain.replenishments import StockReplenishment
 from app.domain.requests import MaintenanceRequest
 from app.domain.spare_parts_requests import SparePartsRequest
+from app.domain.stock_counts import StockCount
 from app.domain.work import MaintenanceWork
 
 _WORK_KEY = (
@@ -55,7 +57,19 @@ THINGS: dict[str, Thing] = {
     ),
     EntityType.MAINTENANCE_WORK: Thing("Work order", MaintenanceWork, _WORK_KEY),
     EntityType.SPARE_PART: Thing("Spare part", SparePart, SparePart.part_name, "parts.show", "part_id"),
-    EntityType.STOCK_LOCATION: Thing("Stock location", StockLocation, StockLocation.name),
+    EntityType.STOCK_LOCATION: Thing(
+        "Stock location", StockLocation, StockLocation.name, "stock_locations.show", "location_id"
+    ),
+    EntityType.STOCK_COUNT: Thing(
+        "Stock count", StockCount, StockCount.business_key, "stock_counts.show", "count_id"
+    ),
+    EntityType.STOCK_REPLENISHMENT: Thing(
+        "Replenishment",
+        StockReplenishment,
+        StockReplenishment.business_key,
+        "replenishments.show",
+        "replenishment_id",
+    ),
     EntityType.SPARE_PARTS_REQUEST: Thing(
         "Parts request",
         SparePartsRequest,
@@ -65,6 +79,9 @@ THINGS: dict[str, Thing] = {
     ),
     EntityType.PREVENTIVE_TASK: Thing(
         "Preventive task", PreventiveTask, PreventiveTask.title, "preventive.show", "task_id"
+    ),
+    EntityType.PREVENTIVE_JOB: Thing(
+        "Preventive job", PreventiveJob, PreventiveJob.business_key, "preventive.job", "job_id"
     ),
     EntityType.PROCESS_RECORD: Thing(
         "Record", ProcessRecord, ProcessRecord.business_key, "records.show", "record_id"
@@ -98,5 +115,5 @@ def names_of(session: Session, wanted: Mapping[str, Iterable[int]]) -> dict[tupl
         thing = THINGS.get(kind, Thing(""))
         if thing.model is not None:
             query = sa.select(thing.model.id, thing.name).where(thing.model.id.in_(list(ids)))
-            found |= {(kind, row[0]): str(row[1]) for row in session.execute(query)}
+            found |= {(kind, row[0]): str(row[1] or f"no. {row[0]}") for row in session.execute(query)}
     return found
