@@ -40,7 +40,7 @@ class ReadingForm(RecordForm):
     """What the meter shows."""
 
     value = Amount(
-        "Hours", render_kw={"required": True, "autofocus": True}, description="As the meter shows them."
+        "Hours", render_kw={"required": True}, description="As the meter shows them."
     )
     kind = Choice("What it is", choices=KINDS, render_kw={"required": True})
     note = Line(

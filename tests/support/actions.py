@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
@@ -55,6 +56,24 @@ class Publication:
         from app.processes.publishing import Assessment, publish
 
         publish(engine, session, Assessment(self.key, self.files, []), by=self.actor, note="Another rule")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A scheduler that opens the preventive jobs that are due at a time, each in its own transaction."""
+
+    now: datetime
+
+    def do(self, engine: ProcessEngine, session: Session) -> None:
+        raise NotImplementedError("a scheduler has transactions of its own")
+
+    def sweep(self, engine: ProcessEngine, sessions: sessionmaker[Session]) -> None:
+        from app import clock
+        from app.clock import ManualClock
+        from app.processes import preventive_opening
+
+        with clock.use(ManualClock(self.now)):
+            preventive_opening.open_due(engine, sessions)
 
 
 @dataclass(frozen=True)
@@ -119,8 +138,11 @@ def _work(url: str, action: Action, barrier: Any, die_at: int | None, connection
     if die_at is not None:
         _die(database, die_at)
     try:
-        with sessions() as session, unit_of_work(session):
-            action.do(engine, session)
+        if isinstance(action, Opening):
+            action.sweep(engine, sessions)
+        else:
+            with sessions() as session, unit_of_work(session):
+                action.do(engine, session)
         if die_at is None:
             connection.send(Answer("done"))
         else:
