@@ -78,7 +78,12 @@ class Work:
     def mapped(
         self, mappings: Iterable[ValueMapping], extra: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        return {mapping.name: self.value(mapping.expression, extra) for mapping in mappings}
+        """The values of mappings by name, evaluated together. Raises ``FeelError``."""
+        feel, wanted = self.engine.feel, list(mappings)
+        found = feel.evaluate_many(
+            [(each.expression, self.context(feel.names(each.expression), extra)) for each in wanted]
+        )
+        return {each.name: value for each, value in zip(wanted, found, strict=True)}
 
     # -- the subject ---------------------------------------------------------------------------
 

@@ -284,10 +284,10 @@ def test_a_mapping_of_a_message_that_fails_keeps_its_payload(
         .path("begin", "wait", "after")
     )  # fmt: skip
     instance = desk.run(drawing)
-    evaluate = desk.engine.feel.evaluate
-    monkeypatch.setattr(desk.engine.feel, "evaluate", lambda *_: 1 / 0)
+    evaluate = desk.engine.feel.evaluate_many
+    monkeypatch.setattr(desk.engine.feel, "evaluate_many", lambda *_: 1 / 0)
     desk.send("go", instance.business_key, n=7)
-    monkeypatch.setattr(desk.engine.feel, "evaluate", evaluate)
+    monkeypatch.setattr(desk.engine.feel, "evaluate_many", evaluate)
     assert desk.state(instance) == "incident"
     retry(desk, instance)
     assert desk.open() == ["after"]
