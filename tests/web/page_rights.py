@@ -134,6 +134,10 @@ GET POST  /report                                                AS
 GET       /reports                                               ASMI
 GET       /reports/<name>                                        U
 GET POST  /reports/<name>/export.<form>                          ASMI
+GET       /reports/schedules                                     ASMI
+GET POST  /reports/schedules/<int:schedule_id>/delete            ASMI
+GET POST  /reports/schedules/<int:schedule_id>/edit              ASMI
+GET POST  /reports/schedules/new                                 ASMI
 GET       /requests                                              U
 GET       /requests/<int:request_id>                             U
 POST      /requests/<int:request_id>/cancel                      U
@@ -210,8 +214,10 @@ def _read(table: str) -> dict[tuple[str, str], str]:
     """The letters by method and path."""
     rights: dict[tuple[str, str], str] = {}
     for line in table.strip().splitlines():
-        *methods, path, letters = line.split()
-        for method in methods:
+        address, letters = line.rsplit(maxsplit=1)
+        methods, path = address.split("/", 1)
+        path = f"/{path}".strip()
+        for method in methods.split():
             if (method, path) in rights:
                 raise ValueError(f"{method} {path} has two rows")
             rights[method, path] = letters
