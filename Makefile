@@ -58,7 +58,11 @@ lock: $(INSTALLED_DEV)  ## Write the lock files anew from pyproject.toml and pac
 	$(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --upgrade --extra build --output-file requirements.lock --custom-compile-command "make lock"
 	$(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --upgrade --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock \
+	  --upgrade --extra build --extra sentry --extra opentelemetry --constraint requirements.lock \
+	  --output-file requirements-production.lock --custom-compile-command "make lock"
+	$(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --upgrade --extra build --extra sentry --extra opentelemetry --extra dev \
+	  --constraint requirements-production.lock --output-file requirements-dev.lock \
 	  --custom-compile-command "make lock"
 	$(BIN)/uv pip compile tests/peers/pm4py.in --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --upgrade --output-file tests/peers/pm4py.lock --custom-compile-command "make lock"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 from typing import Any
+from uuid import uuid4
 
 import click
 import sqlalchemy as sa
+import structlog
 
 from app.cli import backups, database, people, processes, site
 from app.config import ConfigurationError
@@ -40,6 +42,9 @@ def cli() -> None:
     from app.ops import logs
 
     logs.configure()
+    # What a command logs can be told from what others do at the same time, as a request's lines can.
+    command = click.get_current_context().invoked_subcommand
+    structlog.contextvars.bind_contextvars(command=command, request_id=f"cli-{uuid4().hex[:12]}")
 
 
 for command in (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-production.lock", "requirements-dev.lock")
 PINNED = re.compile(r"^([a-z0-9-]+)==[^ ]+ \\$")
 
 
@@ -44,11 +44,13 @@ def test_lock_files_name_no_registry(name: str) -> None:
 
 def test_the_lock_files_hold_all_that_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    run, develop = locked(LOCKS[0]), locked(LOCKS[1])
+    run, production, develop = (locked(name) for name in LOCKS)
     extras = project["optional-dependencies"]
     assert {_name(text) for text in [*project["dependencies"], *extras["build"]]} <= run.keys()
+    for_production = [*extras["sentry"], *extras["opentelemetry"]]
+    assert {_name(text) for text in for_production} <= production.keys()
     assert {_name(text) for text in extras["dev"]} <= develop.keys()
-    assert run.keys() <= develop.keys()
+    assert run.keys() <= production.keys() <= develop.keys()
 
 
 def _name(requirement: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import sessionmaker
 
 from app.jobs import JobSystem
+from app.ops.backup.status import status
 from app.ops.metrics import database
 from app.ops.metrics.access import Readers
-from app.ops.metrics.backups import last_good_backup
 from app.ops.metrics.machine import Machine
 from app.ops.metrics.meters import Meters
 from app.ops.metrics.requests import measure
@@ -49,7 +50,7 @@ class Metrics:
                 sessionmaker(engine, expire_on_commit=False),
                 every=settings["MILLWRIGHT_METRICS_SECONDS"],
                 queue=jobs.queue,
-                last_backup=last_good_backup(settings),
+                backups=partial(status, settings),
             ),
         )
 

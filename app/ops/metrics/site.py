@@ -19,7 +19,9 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.errors import Unavailable
 from app.jobs.redis_queue import RedisQueue
+from app.ops.backup.status import Status
 from app.ops.metrics.reading import Reading, read
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ log = logging.getLogger(__name__)
 class SiteState(Collector):
     """Reads the site at most every ``every`` seconds, however often it is scraped.
 
-    ``last_backup`` answers when the last good backup was made, None for never.
+    ``backups`` answers how those go.
     """
 
     def __init__(
@@ -37,12 +39,12 @@ class SiteState(Collector):
         *,
         every: float,
         queue: RedisQueue | None = None,
-        last_backup: Callable[[], datetime | None] | None = None,
+        backups: Callable[[], Status] | None = None,
     ) -> None:
         self._sessions = sessions
         self._every = every
         self._queue = queue
-        self._last_backup = last_backup
+        self._backups = backups
         self._lock = threading.Lock()
         self._asked_at = float("-inf")
         self._known: list[Metric] = []
@@ -72,13 +74,11 @@ class SiteState(Collector):
             yield from _of_factory(reading)
         if self._queue is not None:
             yield from self._of_redis(self._queue)
-        if self._last_backup is not None:
+        if self._backups is not None:
             try:
-                at = self._last_backup()
-            except Exception as error:
-                log.warning("the last backup's time cannot be read: %s", error)
-            else:
-                yield _moment("last_good_backup", "When the last good backup was made", at)
+                yield from _of_backups(self._backups())
+            except (Unavailable, OSError) as error:
+                log.warning("it cannot be read how backups go: %s", error)
 
     def _of_redis(self, queue: RedisQueue) -> Iterable[Metric]:
         waiting = None
@@ -143,6 +143,18 @@ def _of_factory(reading: Reading) -> Iterable[Metric]:
         "machine_downtime_seconds_24h",
         "For how long machines stood still within 24 hours, added up.",
         reading.downtime_seconds,
+    )
+
+
+def _of_backups(status: Status) -> Iterable[Metric]:
+    """Whether the site could be restored, and how much of it."""
+    yield _moment("last_good_backup", "When the last good backup was made", status.last_good_at)
+    yield _gauge("last_good_backup_bytes", "Size of the last good backup.", status.last_good_size)
+    yield _gauge(
+        "last_good_backup_seconds", "How long it took, with its verification.", status.last_good_seconds
+    )
+    yield _gauge(
+        "backup_failed", "Whether the last backup that was tried is no good one.", int(status.failed)
     )
 
 
