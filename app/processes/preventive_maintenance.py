@@ -28,7 +28,7 @@ from app.domain.preventive.models import (
 from app.engine import messages
 from app.engine.bindings import Fact, ProcessBinding, StartContext, StatusContext, Subject, SubjectSummary
 from app.engine.services import Input, Output, ServiceContext, service_task
-from app.errors import BusinessError
+from app.errors import BusinessError, Conflict
 from app.processes import facts
 from app.processes.common import link_of
 
@@ -263,6 +263,7 @@ def _at_form(error: BusinessError) -> BusinessError:
         "failedCount": Output("number", "How many items have not passed"),
     },
     errors={
+        "ALREADY_DONE": "Somebody has dealt with this due date already",
         "BAD_ANSWER": "An answer does not fit its item",
         "READING_MISSING": "The plan goes by the meter, which nobody has read",
         "NOT_ENOUGH_STOCK": "There are fewer in the store",
@@ -299,6 +300,8 @@ def complete(
         jobs.issue_kit(ctx.session, job, kit or (), ctx.actor.user_id)
     except BusinessError as error:
         raise _at_form(error) from None
+    except Conflict as reason:
+        raise BusinessError("ALREADY_DONE", str(reason)) from None
     return {"outcome": str(log.outcome), "failedCount": len(checklist.failed(log.answers))}
 
 
@@ -329,17 +332,20 @@ def _skip(
     moment: datetime | None = None,
     reading: Any = None,
 ) -> None:
-    completion.log_completion(
-        ctx.session,
-        job.task,
-        ctx.actor.user_id,
-        due_on=job.due_on,
-        performed_at=moment,
-        outcome=Outcome.SKIPPED,
-        minutes_spent=minutes,
-        notes=notes or "",
-        meter_reading=reading,
-    )
+    try:
+        completion.log_completion(
+            ctx.session,
+            job.task,
+            ctx.actor.user_id,
+            due_on=job.due_on,
+            performed_at=moment,
+            outcome=Outcome.SKIPPED,
+            minutes_spent=minutes,
+            notes=notes or "",
+            meter_reading=reading,
+        )
+    except Conflict as reason:
+        raise BusinessError("ALREADY_DONE", str(reason)) from None
 
 
 @service_task(
