@@ -6,6 +6,7 @@ own; so what a page reads of them is what it reads of real ones. Copies share th
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,14 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.database import Base
-from app.engine.models import OPEN_STATES, EventWait, HistoryEntry, ProcessInstance, UserTask
+from app.engine.models import (
+    OPEN_STATES,
+    EventWait,
+    HistoryEntry,
+    InstanceState,
+    ProcessInstance,
+    UserTask,
+)
 
 BATCH = 5000  # rows in one INSERT
 DAYS_OF_ENDED = 180
@@ -90,6 +98,8 @@ def _originals(session: Session) -> Iterator[Original]:
             by_instance.setdefault(row["instance_id"], []).append(dict(row))
         rows[model] = by_instance
     for instance in session.execute(sa.select(ProcessInstance.__table__)).mappings():
+        if instance["state"] == InstanceState.INCIDENT:
+            continue  # incidents are not copied
         if instance["state"] in OPEN_STATES or instance["ended_at"] is not None:
             yield Original(
                 dict(instance), {model: found.get(instance["id"], []) for model, found in rows.items()}
@@ -123,16 +133,30 @@ def _copy(
     }
     if instance["next_due_at"] is not None and instance["next_due_at"] < now:
         instance["next_due_at"] = now + timedelta(days=30)
+    renamed = {row["engine_task"]: uuid4().hex for row in _with_tokens(original)}
+    instance["engine_state"] = _renamed(original.instance["engine_state"], renamed)
     yield ProcessInstance, instance
     for model, times in KINDS:
         for row in _rows(model, original.rows[model], history):
             numbers[model] += 1
             copy = {**row, "id": numbers[model], "instance_id": number, **_moved(row, times, shift)}
             if "engine_task" in copy:
-                copy["engine_task"] = uuid4().hex
+                copy["engine_task"] = renamed[copy["engine_task"]]
             if "business_key" in copy:
                 copy["business_key"] = instance["business_key"]
             yield model, copy
+
+
+def _with_tokens(original: Original) -> Iterator[dict[str, Any]]:
+    return (row for rows in original.rows.values() for row in rows if "engine_task" in row)
+
+
+def _renamed(state: Any, names: dict[str, str]) -> Any:
+    """The engine's state with other names of its tokens, as the rows of tasks and events have them."""
+    text = json.dumps(state)
+    for old, new in names.items():
+        text = text.replace(old, new)
+    return json.loads(text)
 
 
 def _rows(model: type[Base], rows: list[dict[str, Any]], history: int) -> Iterable[dict[str, Any]]:
