@@ -47,14 +47,15 @@ def cli() -> None:
     structlog.contextvars.bind_contextvars(command=command, request_id=f"cli-{uuid4().hex[:12]}")
 
 
-for command in (
+COMMANDS: tuple[click.Command, ...] = (
     *site.COMMANDS,
     *people.COMMANDS,
     *processes.COMMANDS,
     *database.COMMANDS,
     *backups.COMMANDS,
-):
-    cli.add_command(command)
+)
+for each in COMMANDS:
+    cli.add_command(each)
 
 
 def main(prefix: tuple[str, ...] = ()) -> None:

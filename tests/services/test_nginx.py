@@ -299,5 +299,9 @@ def test_a_site_behind_it_is_safe_and_knows_who_asks(deployed_url: str, tmp_path
             assert "Secure" in cookie and "HttpOnly" in cookie and "SameSite" in cookie
             assert len(headers.get_all("X-Request-ID")) == 1
             assert proxy.get("/metrics")[0] == 404
+            smoke = [ROOT / "deploy" / "smoke-test", f"https://localhost:{proxy.https_port}", "--insecure"]
+            tested = subprocess.run(["/bin/sh", *smoke], capture_output=True, text=True, check=False)
+            assert tested.returncode == 0, tested.stdout + tested.stderr
+            assert tested.stdout.count("ok: ") == 9
     finally:
         site.stop()

@@ -56,7 +56,7 @@ def test_the_dockerfile_follows_what_is_usual() -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize("script", ["deploy/make-secrets", "deploy/upgrade"])
+@pytest.mark.parametrize("script", ["deploy/make-secrets", "deploy/smoke-test", "deploy/upgrade"])
 def test_scripts_are_understood_by_any_shell(script: str) -> None:
     subprocess.run(["/bin/sh", "-n", ROOT / script], check=True)
 
@@ -193,6 +193,31 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert {name for name in first if first[name] != second[name]} == {"metrics_token"}
     assert first["s3_secret_key"] in first["s3_config"] and json.loads(first["s3_config"])
     assert tmp_path.stat().st_mode & 0o077 == 0
+
+
+# -- workflows -------------------------------------------------------------------------------------
+
+
+def test_production_is_reached_only_through_tests_staging_and_approval() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())["jobs"]
+    assert jobs["image"]["needs"] == "tests"
+    assert jobs["staging"]["needs"] == "image"
+    assert jobs["production"]["needs"] == "staging"
+    steps = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy-to.yml").read_text())["jobs"]["deploy"]
+    assert steps["environment"]["name"] == "${{ inputs.environment }}"  # whose reviewers are asked
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_no_workflow_lets_anybody_write_commands(path: Path) -> None:
+    """What comes from outside reaches a script by its environment, never as part of its text."""
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    scripts = [
+        step["run"] for job in workflow["jobs"].values() for step in job.get("steps", ()) if "run" in step
+    ]
+    assert not any("${{" in script for script in scripts)
+    for script in scripts:
+        subprocess.run(["/bin/sh", "-n"], input=script, text=True, check=True)
 
 
 # -- health checks ---------------------------------------------------------------------------------
