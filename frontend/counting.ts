@@ -7,8 +7,6 @@ async function save(form: HTMLFormElement): Promise<void> {
   const said = card?.querySelector<HTMLElement>("[role=status]");
   if (!card || !said || form.dataset["saving"]) return;
   form.dataset["saving"] = "1";
-  const next = document.activeElement instanceof HTMLElement ? document.activeElement : null;
-  const inside = next !== null && card.contains(next) ? next.getAttribute("name") : null;
   const sent = new FormData(form);
   try {
     const answer = await fetch(form.action, {
@@ -16,7 +14,7 @@ async function save(form: HTMLFormElement): Promise<void> {
       body: sent,
       headers: { "X-Requested-With": "fetch", Accept: "text/html" },
     });
-    if (answer.redirected || !(answer.ok || answer.status === 422)) throw new Error(String(answer.status));
+    if (answer.redirected || !answer.ok) throw new Error(String(answer.status));
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector<HTMLElement>("[data-count-line]");
     if (!fresh) throw new Error("no line");
@@ -30,9 +28,10 @@ async function save(form: HTMLFormElement): Promise<void> {
       await save(form);
       return;
     }
+    // Whoever has gone on to another line meanwhile stays there.
+    const here = card.contains(document.activeElement) ? document.activeElement?.getAttribute("name") : null;
     card.replaceWith(document.adoptNode(fresh));
-    if (inside) fresh.querySelector<HTMLElement>(`[name="${inside}"]`)?.focus();
-    if (answer.status === 422) fresh.querySelector<HTMLInputElement>("[name=counted]")?.focus();
+    if (here) fresh.querySelector<HTMLElement>(`[name="${here}"]`)?.focus();
   } catch {
     delete form.dataset["saving"];
     said.replaceChildren("Not saved: there is no connection. Press Save to try again.");
@@ -67,3 +66,9 @@ document.addEventListener(
   },
   { capture: true },
 );
+
+// What was typed before this script had come.
+for (const form of document.querySelectorAll<HTMLFormElement>("form[data-count-form]")) {
+  const field = form.querySelector<HTMLInputElement>("[name=counted]");
+  if (field && field.value !== field.defaultValue && document.activeElement !== field) void save(form);
+}

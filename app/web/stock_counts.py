@@ -126,7 +126,8 @@ def show(count_id: int) -> ResponseReturnValue:
 @pages.post("/stock/counts/<int:count_id>/lines/<int:line_id>")
 @permission_required(WRITE)
 def enter(count_id: int, line_id: int) -> ResponseReturnValue:
-    """Save what was found of one part. A script gets the line back, everybody else the sheet."""
+    """Save what was found of one part. A script gets the line back, with what
+    is wrong with it, everybody else the sheet."""
     count, problem = _get(count_id), ""
     typed = request.form.get("counted", "").strip()
     try:
@@ -137,7 +138,7 @@ def enter(count_id: int, line_id: int) -> ResponseReturnValue:
     count = _get(count_id)
     if request.headers.get("X-Requested-With") == "fetch":
         line = _line(count, line_id)
-        page = render_template(
+        return render_template(
             "stock_counts/_line.html",
             count=count,
             line=line,
@@ -148,7 +149,6 @@ def enter(count_id: int, line_id: int) -> ResponseReturnValue:
             saved=True,
             **_words(),
         )
-        return page, 422 if problem else 200
     if problem:
         return _sheet(count, line_id, problem, typed)
     back: dict[str, Any] = {
