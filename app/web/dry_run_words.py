@@ -11,6 +11,7 @@ from typing import Any
 from app.engine import timers
 from app.engine.timers import TimerError
 from app.processes.scenarios.expecting import said
+from app.processes.scenarios.opening import opens_itself
 from app.processes.scenarios.standing import Standing
 from app.processes.scenarios.stepping import PARTS, WORK
 from app.processes.scenarios.world import BEGINNING, PEOPLE
@@ -61,6 +62,8 @@ def start(begun: Mapping[str, Any]) -> StepWords:
     by = person(begun.get("by", "supervisor"))
     if begun["process"] == PARTS:
         return StepWords(f"{by}: {WORK} – request parts", details({"parts": begun.get("lines") or []}))
+    if opens_itself(begun["process"]) or begun.get("message"):
+        return StepWords("It begins by itself", details(begun.get("values")))
     return StepWords(f"{by} starts it", details(begun.get("values")))
 
 

@@ -365,3 +365,35 @@ def test_the_status_of_any_subject_can_be_expected(engine: ProcessEngine, parts:
         assert check.unmet({"may": {"Approve parts": ["admin", "manager"]}}) == [
             "Who may do “Approve parts” should be admin and manager, but is manager."
         ]
+
+
+@pytest.mark.parametrize(
+    ("key", "task", "outcome", "values"),
+    [
+        (
+            "preventive_maintenance",
+            "Carry out checklist",
+            "complete",
+            {"items": [{"result": "pass"}], "minutesSpent": 5},
+        ),
+        ("stock_replenishment", "Reorder", "order", {"supplier": "Filters Ltd"}),
+    ],
+)
+def test_what_begins_by_itself_is_tried_like_any_other(
+    engine: ProcessEngine, key: str, task: str, outcome: str, values: dict[str, object]
+) -> None:
+    files = read_folder(WORKFLOWS / key)
+    usual = choices_of(key, files)[0]
+    with rehearse(engine, key, files, usual.given) as dry:
+        (by,) = dry.starters()
+        assert dry.start_form(by).validate()
+        start = dry.beginning(by, json={})
+    assert start == {"process": key}
+    story = scenario_of({"name": "Dry run", "given": usual.given, "start": start, "steps": []})
+    with rehearse(engine, key, files, usual.given, story) as dry:
+        assert [each.name for each in dry.standing().tasks] == [task]
+        by = dry.standing().tasks[0].people[0]
+        dry.go_on({"do": task, "by": by, "outcome": outcome, "values": values})
+        ending = dry.ending()
+    (result,) = run_scenarios(engine, files, [ending])
+    assert result.failures == []

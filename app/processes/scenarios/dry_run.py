@@ -30,6 +30,7 @@ from app.engine.forms import TaskForm, put
 from app.engine.models import ProcessInstance, UserTask
 from app.engine.scenario_files import FILE, MAXIMUM_STEPS, Scenario, ScenarioError, read_scenarios
 from app.errors import BusinessError, Conflict, Forbidden, MillwrightError, NotFound
+from app.processes.scenarios import opening
 from app.processes.scenarios.allowance import Allowance
 from app.processes.scenarios.expecting import perform, status_of, statuses_of
 from app.processes.scenarios.running import failure
@@ -99,6 +100,7 @@ def choices_of(key: str, files: Mapping[str, bytes]) -> list[Given]:
         usual["parts"] = [dict(part) for part in DEFAULT_PARTS]
     if key == PARTS:
         usual["request"] = {"priority": "MEDIUM"}
+    usual |= opening.usually_given(key)
     found = [Given("", usual)]
     try:
         scenarios = read_scenarios(files[FILE]) if files.get(FILE, b"").strip() else []
@@ -242,6 +244,8 @@ class DryRun:
         """Who may begin it. Parts are asked for by technicians, from their work."""
         if self.key == PARTS:
             return [name for name, role in PEOPLE.items() if role == Role.MAINTENANCE_TECH]
+        if opening.opens_itself(self.key):
+            return list(PEOPLE)[:1]  # nobody does, but the form is shown to somebody
         with self.run.world.sessions() as session:
             deployment = deployments.latest(session, self.key)
             return [
@@ -259,6 +263,8 @@ class DryRun:
             with self.run.world.sessions() as session:
                 task = self.run.open_task(session, WORK)
                 return user_tasks.form_for(self.run.engine, session, task, actor, **submission)
+        if opening.opens_itself(self.key):
+            return opening.notice(self.run.engine, self.key, **submission)
         with self.run.world.sessions() as session:
             if not submission:
                 submission = {"data": {"machineId": self.run.world.machine_id}}
@@ -281,6 +287,8 @@ class DryRun:
                 number = self.run.open_task(session, WORK).id
             lines = self._tried(number, by, REQUEST_PARTS, submission)[1].get("partLines")
             return {"process": PARTS, "by": by, "lines": part_lines(self.run.world, lines) or []}
+        if opening.opens_itself(self.key):
+            return {"process": self.key}
         actor = self.run.world.actor(by)
         blank = self.start_form(by).values()
         with self._taken_back() as session:

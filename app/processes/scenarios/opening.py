@@ -13,6 +13,8 @@ from app.domain.machines import Machine
 from app.domain.preventive import meters, plans
 from app.domain.preventive.models import PreventiveTask
 from app.engine import messages
+from app.engine.core import ProcessEngine
+from app.engine.forms import TaskForm, build_form, load_schema
 from app.engine.models import ProcessInstance
 from app.engine.scenario_files import ScenarioError
 from app.processes import preventive_opening, stock_replenishment
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 WEEKLY = "FREQ=WEEKLY;BYDAY=MO"
 PLAN: dict[str, Any] = {"title": "Monthly inspection", "checklist": [{"text": "Guard closed"}]}
+LOW_PART = {"number": "FLT-1", "name": "Oil filter", "price": 25, "stock": 2, "minimum": 10}
+KIT_PART = {"number": "FLT-1", "name": "Oil filter", "price": 25, "stock": 20}
 _PLAN_KEYS = ("title", "description", "role", "checklist", "lead_days", "estimated_minutes")
 
 
@@ -32,7 +36,23 @@ def opens_itself(key: str) -> bool:
     return key in (PREVENTIVE, REPLENISHMENT)
 
 
-def open_by_itself(engine: Any, world: World, start: Mapping[str, Any]) -> None:
+def usually_given(key: str) -> dict[str, Any]:
+    """What there is in a dry run of such a process, unless somebody says something else."""
+    if key == REPLENISHMENT:
+        return {"parts": [dict(LOW_PART)]}
+    if key == PREVENTIVE:
+        return {"parts": [dict(KIT_PART)], "plan": {**PLAN, "parts": [{"part": "FLT-1", "quantity": 1}]}}
+    return {}
+
+
+def notice(engine: ProcessEngine, key: str, **submission: Any) -> TaskForm:
+    """The form that a dry run of such a process begins with: it only says what begins it."""
+    what = "the due date of its plan comes" if key == PREVENTIVE else "a part falls below its minimum"
+    text = {"type": "text", "id": "begins", "text": f"Nobody starts this process: it begins when {what}."}
+    return build_form(load_schema({"type": "default", "components": [text]}), feel=engine.feel, **submission)
+
+
+def open_by_itself(engine: ProcessEngine, world: World, start: Mapping[str, Any]) -> None:
     """Let happen what opens an instance of such a process. Raises :class:`ScenarioError`."""
     with world.sessions() as session, unit_of_work(session):
         if start["process"] == PREVENTIVE:
