@@ -24,6 +24,7 @@ from app.web import (
     instances,
     label_sheets,
     labels,
+    listing,
     machine_forms,
     machine_parts,
     machines,
@@ -120,6 +121,7 @@ def init_web(app: Flask) -> None:
     assets.init_assets(app)
     formatting.init_formatting(app)
     labels.init_labels(app)
+    listing.init_listing(app)
     attachments.init_attachments(app)
     navigation.init_navigation(app)
     preventive.init_preventive(app)

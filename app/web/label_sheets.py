@@ -120,7 +120,7 @@ def _form(things: Things, *, departments: list[tuple[int, str]]) -> str:
         shown=[(thing.id, things.label(thing)) for thing in shown],
         ids=ids,
         which=listing.one_of("which", ("ticked", "all"), "ticked" if ids else "all"),
-        kept={key: value for key, value in request.args.items() if key not in SETTINGS and value},
+        kept={key: value for key, value in listing.kept(*SETTINGS).items() if value},
         departments=departments,
         filters={name: request.args.get(name, "") for name in ("q", "department")},
         sheets=[(sheet.key, sheet.name) for sheet in SHEETS],
@@ -139,8 +139,7 @@ def _file(things: Things) -> ResponseReturnValue:
         rows = things.found(1, EVERY).items
     elif not ids:
         flash(f"Tick the {things.many.lower()} that need a label.", "error")
-        kept = {key: value for key, value in request.args.items() if key not in ("page", "id")}
-        return redirect(url_for(things.form, **cast(dict[str, Any], kept)))
+        return redirect(url_for(things.form, **listing.kept("page", "id")))
     stream = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the answer closes it
     try:
         labels.write(
@@ -153,8 +152,7 @@ def _file(things: Things) -> ResponseReturnValue:
         )
     except ExportError as error:
         flash(str(error), "error")
-        kept = {key: value for key, value in request.args.items() if key not in ("page", "id")}
-        return redirect(url_for(things.form, **cast(dict[str, Any], kept)))
+        return redirect(url_for(things.form, **listing.kept("page", "id")))
     stream.seek(0)
     return send_file(
         cast(BinaryIO, stream),

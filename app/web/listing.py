@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from flask import request, url_for
+from flask import Flask, request, url_for
 
 PAGE_SIZE = 25
 
@@ -37,7 +37,21 @@ def words(name: str = "q") -> str:
     return request.args.get(name, "").strip()[:200]
 
 
+def kept(*leave_out: str) -> dict[str, Any]:
+    """What the address of this page says, for links that keep it: without what ``url_for`` takes for itself.
+
+    Anybody can write an address, also one with ``endpoint`` or ``_external`` in it.
+    """
+    said = {key: value for key, value in request.args.items() if not key.startswith("_")}
+    return {key: value for key, value in said.items() if key not in ("endpoint", *leave_out)}
+
+
 def url_with(**changes: Any) -> str:
     """The address of this list with other filters; None removes one. Filters start at the first page."""
-    values: dict[str, Any] = {**request.args.to_dict(), **(request.view_args or {}), "page": None, **changes}
+    values: dict[str, Any] = {**kept(), **(request.view_args or {}), "page": None, **changes}
     return url_for(str(request.endpoint), **{k: v for k, v in values.items() if v not in (None, "")})
+
+
+def init_listing(app: Flask) -> None:
+    """Give templates ``kept_arguments(...)``."""
+    app.add_template_global(kept, "kept_arguments")

@@ -131,3 +131,13 @@ def test_a_page_is_for_those_in_its_row(people: People, key: tuple[str, str]) ->
     allowed = {letter for letter, status in answers.items() if status not in (401, 403)}
     assert allowed == (EVERYBODY if row == "U" else set(row)), answers
     assert all(answers[letter] == 403 for letter in EVERYBODY - allowed), answers
+
+
+@pytest.mark.parametrize("rule", sorted({rule for method, rule in RIGHTS if method == "GET"}))
+def test_whatever_an_address_says_a_page_does_not_fail(people: People, rule: str) -> None:
+    """What somebody may have typed or a robot tries: names that have a meaning elsewhere, and no numbers."""
+    odd = (
+        "endpoint=x&_external=1&_anchor=a&_scheme=ftp&form=exe&page=x&sort=-x&id=x&before=-1&q=%00%ff&from=x"
+    )
+    separator = "&" if "?" in rule else "?"
+    assert people.call("A", "GET", f"{_address(rule)}{separator}{odd}") != 500
