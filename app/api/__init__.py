@@ -16,6 +16,7 @@ from app.api import (
     departments,
     drafts,
     dry_runs,
+    exports,
     failure_codes,
     imports,
     incidents,
@@ -37,6 +38,7 @@ from app.api import (
     processes,
     records,
     replenishments,
+    report_schedules,
     reports,
     settings,
     spare_parts,
@@ -97,6 +99,8 @@ RESOURCES: tuple[Resource, ...] = (
     activity_logs.resource,
     analytics.resource,
     reports.resource,
+    exports.resource,
+    report_schedules.resource,
 )
 
 VERSION = "v1"

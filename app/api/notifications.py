@@ -9,7 +9,8 @@ from pydantic import Field
 from app.api.core import calls
 from app.api.core.endpoints import Resource
 from app.api.core.schemas import Id, In, Instant, Out, PageOf, left_out
-from app.domain import notifications
+from app.domain import notification_choices, notifications
+from app.domain.notification_choices import ByMail
 from app.domain.notifications import Notification
 from app.domain.queries import people
 from app.domain.queries.paging import MAX_PAGE_SIZE, Page
@@ -54,6 +55,31 @@ def list_notifications(query: NotificationPaging) -> Page[Notification]:
     return people.list_notifications(
         calls.session(), calls.user_id(), page=query.page, page_size=query.page_size
     )
+
+
+class NotificationChoices(Out):
+    """By kind of notification, when an e-mail tells of it as well."""
+
+    choices: dict[str, ByMail]
+
+
+class NotificationChoicesIn(In):
+    """What is to hold; kinds that are left out stay as they are."""
+
+    choices: dict[Annotated[str, Field(max_length=20)], ByMail]
+
+
+@resource.get("/users/me/notification-choices", needs="account:use", answers=NotificationChoices)
+def get_notification_choices() -> dict[str, dict[str, str]]:
+    """Get when an e-mail tells the caller of what."""
+    return {"choices": notification_choices.choices(calls.session(), calls.user_id())}
+
+
+@resource.put("/users/me/notification-choices", needs="account:use", answers=NotificationChoices)
+def update_notification_choices(body: NotificationChoicesIn) -> dict[str, dict[str, str]]:
+    """Say when an e-mail tells the caller of what: `AT_ONCE`, `DAILY` or `NEVER`."""
+    user_id = calls.user_id()
+    return {"choices": notification_choices.choose(calls.session(), user_id, user_id, body.choices)}
 
 
 @resource.post("/notifications/read", needs="account:use", answers=ReadOut)

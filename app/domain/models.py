@@ -11,6 +11,7 @@ from app.domain.exports import Export, ExportPiece
 from app.domain.imports.kept import ImportFile
 from app.domain.kept_answers import KeptAnswer
 from app.domain.machines import Machine, MachineSparePart
+from app.domain.notification_choices import NotificationChoice
 from app.domain.notifications import Notification
 from app.domain.numbering import KeyPrefix, NumberRange
 from app.domain.parts import PartStock, SparePart, StockLocation
@@ -25,6 +26,7 @@ from app.domain.preventive.models import (
     PreventiveTaskPart,
 )
 from app.domain.process_records import ProcessRecord
+from app.domain.report_schedules import ReportSchedule
 from app.domain.replenishments import StockReplenishment
 from app.domain.requests import MaintenanceRequest
 from app.domain.reservations import StockReservation
@@ -57,6 +59,7 @@ __all__ = [
     "MaintenanceWork",
     "MeterReading",
     "Notification",
+    "NotificationChoice",
     "NumberRange",
     "PartStock",
     "PartsUsage",
@@ -68,6 +71,7 @@ __all__ = [
     "ProcessRecord",
     "Setting",
     "SignInFailures",
+    "ReportSchedule",
     "SparePart",
     "SparePartsRequest",
     "SparePartsRequestLine",

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import clock
 from app.database import Base, UtcDateTime
-from app.domain import people
+from app.domain import notification_choices, people
 
 
 class Notification(Base):
@@ -20,6 +20,7 @@ class Notification(Base):
     __table_args__ = (
         sa.Index("ix_notifications_unread", "user_id", "read_at", "id"),
         sa.Index("ix_notifications_user", "user_id", "id"),
+        sa.Index("ix_notifications_mail_at", "mail_at", "user_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -29,6 +30,8 @@ class Notification(Base):
     link: Mapped[str] = mapped_column(sa.String(255), default="")
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    # When an e-mail is to tell of it as well; empty once it has, or when none is wanted.
+    mail_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 def notify(
@@ -51,8 +54,9 @@ def notify(
         recipients = set(session.scalars(active))
     if role is not None:
         recipients.update(user.id for user in people.eligible(session, role, department_id))
+    mail_at = notification_choices.mail_times(session, recipients, link)
     rows = [
-        Notification(user_id=user_id, title=title[:255], body=body, link=link)
+        Notification(user_id=user_id, title=title[:255], body=body, link=link, mail_at=mail_at.get(user_id))
         for user_id in sorted(recipients)
     ]
     session.add_all(rows)

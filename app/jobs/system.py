@@ -15,7 +15,15 @@ from sqlalchemy.orm import sessionmaker
 from app import clock
 from app.engine import batches, instances, jobs, migration_batch, monitor
 from app.engine.core import ProcessEngine
-from app.jobs import alert_delivery, export_writing, mail, password_links, upkeep
+from app.jobs import (
+    alert_delivery,
+    export_writing,
+    mail,
+    notification_mail,
+    password_links,
+    scheduled_reports,
+    upkeep,
+)
 from app.jobs.announcements import announce_to
 from app.jobs.leadership import LEASE, Leadership
 from app.jobs.mail import Mailer
@@ -27,7 +35,16 @@ log = logging.getLogger(__name__)
 job_log = logging.getLogger("millwright.job")
 
 # What does the kinds of jobs that nothing else brings in; those of processes come with the engine.
-HANDLERS = (mail, export_writing, password_links, alert_delivery, migration_batch, batches)
+HANDLERS = (
+    mail,
+    export_writing,
+    scheduled_reports,
+    notification_mail,
+    password_links,
+    alert_delivery,
+    migration_batch,
+    batches,
+)
 BATCH = 100  # jobs or instances that one sweep takes at a time
 LOW_PARTS_EVERY = timedelta(minutes=5)  # looked for; movements announce them at once
 

@@ -10,17 +10,18 @@ import logging
 from app.database import unit_of_work
 from app.domain import exports
 from app.engine.jobs import SessionFactory
+from app.jobs import notification_mail, scheduled_reports
 
 log = logging.getLogger(__name__)
 
 
 def keep_up(sessions: SessionFactory) -> None:
     """Do what is due."""
-    for work in (_remove_expired,):
+    for work in (scheduled_reports.keep_up, notification_mail.keep_up, _remove_expired):
         try:
             work(sessions)
         except Exception:
-            log.exception("upkeep failed: %s", work.__name__)
+            log.exception("upkeep failed: %s.%s", work.__module__, work.__name__)
 
 
 def _remove_expired(sessions: SessionFactory) -> None:

@@ -11,8 +11,10 @@ from flask_login import login_required
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
+from app.current import mailer
 from app.database import unit_of_work
-from app.domain import accounts, passwords, people, sessions, sign_in
+from app.domain import accounts, notification_choices, passwords, people, sessions, sign_in
+from app.domain.notification_choices import KINDS, ByMail
 from app.domain.people import Substitution, User
 from app.domain.queries import people as lists
 from app.domain.sessions import EndReason, UserSession
@@ -25,6 +27,7 @@ from app.web.people import current_actor, me, site
 pages = Blueprint("profile", __name__)
 
 SESSIONS_SHOWN = 20
+BY_MAIL = {ByMail.AT_ONCE: "At once", ByMail.DAILY: "Once a day", ByMail.NEVER: "No e-mail"}
 
 
 @pages.get("/profile")
@@ -96,6 +99,20 @@ def end_other_sessions() -> ResponseReturnValue:
     return redirect(url_for("profile.show", _anchor="sessions"))
 
 
+@pages.post("/profile/notifications")
+@login_required
+def choose_notifications() -> ResponseReturnValue:
+    """Say by kind when an e-mail tells of what happens."""
+    wanted = {kind.code: request.form[kind.code] for kind in KINDS if kind.code in request.form}
+    try:
+        with unit_of_work(db.session()) as session:
+            notification_choices.choose(session, me().id, me().id, wanted)
+    except BusinessError as error:
+        return _render({"notifications": error.message}), 422
+    flash("Your choices are saved.", "success")
+    return redirect(url_for("profile.show", _anchor="notifications"))
+
+
 @pages.post("/profile/absences")
 @login_required
 def add_absence() -> ResponseReturnValue:
@@ -152,6 +169,10 @@ def _render(problems: dict[str, str] | None = None) -> str:
             (user.id, user.name) for user in people.eligible(session, me().role or "") if user.id != me().id
         ],
         today=today,
+        kinds=KINDS,
+        choices=notification_choices.choices(session, me().id),
+        by_mail=BY_MAIL,
+        sends_mail=mailer() is not None,
         sessions=lists.list_sessions(session, me().id, page_size=SESSIONS_SHOWN),
     )
 

@@ -248,6 +248,8 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("DELETE", "/attachments/{attachmentId}"): "ASTMI",
     # notifications
     ("GET", "/notifications"): "U",
+    ("GET", "/users/me/notification-choices"): "U",
+    ("PUT", "/users/me/notification-choices"): "U",
     ("POST", "/notifications/read"): "U",
     # activity log
     ("GET", "/activity-logs"): "A",
@@ -270,5 +272,15 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/reports/inventory"): "AMI",
     ("GET", "/reports/consumption"): "AMI",
     ("GET", "/reports/valuation"): "AMI",
+    ("GET", "/exports"): "U",
+    ("POST", "/exports"): "ASMI",
+    ("GET", "/exports/{exportId}"): "U",
+    ("GET", "/exports/{exportId}/file"): "U",
+    ("DELETE", "/exports/{exportId}"): "U",
+    ("GET", "/report-schedules"): "ASMI",
+    ("POST", "/report-schedules"): "ASMI",
+    ("GET", "/report-schedules/{scheduleId}"): "ASMI",
+    ("PUT", "/report-schedules/{scheduleId}"): "ASMI",
+    ("DELETE", "/report-schedules/{scheduleId}"): "ASMI",
     ("POST", "/reports/export"): "ASMI",
 }

@@ -120,6 +120,7 @@ GET POST  /preventive/new                                        AM
 GET POST  /profile                                               U
 POST      /profile/absences                                      U
 POST      /profile/absences/<int:absence_id>/remove              U
+POST      /profile/notifications                                 U
 POST      /profile/password                                      U
 POST      /profile/sessions/<int:session_id>/end                 U
 POST      /profile/sessions/end-others                           U
