@@ -15,6 +15,7 @@ import yaml
 
 from app import config
 from app.cli import cli
+from app.ops.backup.sealing import parse_key
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,6 +192,7 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     subprocess.run(["/bin/sh", script, tmp_path], check=True)
     second = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert {name for name in first if first[name] != second[name]} == {"metrics_token"}
+    assert parse_key(first["backup_key"]) is not None
     assert first["s3_secret_key"] in first["s3_config"] and json.loads(first["s3_config"])
     assert tmp_path.stat().st_mode & 0o077 == 0
 
@@ -218,6 +220,18 @@ def test_no_workflow_lets_anybody_write_commands(path: Path) -> None:
     assert not any("${{" in script for script in scripts)
     for script in scripts:
         subprocess.run(["/bin/sh", "-n"], input=script, text=True, check=True)
+
+
+# -- the guide -------------------------------------------------------------------------------------
+
+
+def test_the_guide_names_settings_commands_and_files_that_there_are() -> None:
+    guide = (ROOT / "docs" / "operators-guide.md").read_text()
+    known = (ROOT / ".env.example").read_text() + COMPOSE.read_text()
+    assert {name for name in re.findall(r"MILLWRIGHT_[A-Z_]+", guide) if name not in known} == set()
+    assert set(re.findall(r"\bmillwright ([a-z][a-z-]+)\b(?! has)", guide)) - cli.commands.keys() == set()
+    named = {name for name in re.findall(r"deploy/[a-z./-]+[a-z]", guide) if "/secrets" not in name}
+    assert {name for name in named if not (ROOT / name).exists()} == set()
 
 
 # -- health checks ---------------------------------------------------------------------------------
