@@ -84,7 +84,7 @@ def figure(
         change = f"{'up' if difference > 0 else 'down'} {formatting.percent(abs(difference) / float(before))}"
         tone = _tone(difference, good)
     else:
-        change, tone = "none before", ""
+        return Figure(key, text, "", "none in the period before", "", label)
     return Figure(key, text, told(before, unit), change, tone, label)
 
 

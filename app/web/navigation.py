@@ -91,7 +91,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Figures",
         (
-            Entry("analytics.show_dashboard", "Analytics", "equal", needs="analytics:dashboard"),
+            Entry("analytics.show_dashboard", "Analytics", "chart", needs="analytics:dashboard"),
             Entry("reports.choose", "Reports", "print", needs="reports:export", also=("exports",)),
         ),
     ),

@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from app import clock
 from app.database import unit_of_work
-from app.domain import exports
+from app.domain import exports, notification_choices
 from app.domain.downtime import MachineDowntime
 from app.domain.exports import Export, ExportState
 from app.domain.notifications import Notification
@@ -180,3 +180,38 @@ def test_scales_end_at_numbers_that_people_like() -> None:
     assert drawn is not None
     assert [(column.y, column.height) for column in drawn.columns] == [(0, 100), (50, 50), (100, 0)]
     assert charts.columns("Nothing", [Value("a", 0, "0")]) is None
+
+
+def test_a_report_is_scheduled_changed_and_ended_on_the_pages(history: Factory, sign_in: SignIn) -> None:
+    manager = sign_in(history.manager)
+    assert "Nothing is sent yet" in manager.get("/reports/schedules").text
+    typed = {
+        "report": "downtime", "period": "WEEK", "rrule": "FREQ=WEEKLY;BYDAY=MO", "at": "06:00",
+        "format": "pdf", "recipients": [str(history.manager.id), str(history.supervisor.id)], "active": "1",
+    }  # fmt: skip
+    assert manager.post("/reports/schedules/new", data=typed).location == "/reports/schedules"
+    page = manager.get("/reports/schedules").text
+    assert "Each Monday at 06:00" in page
+    assert "Maria Duarte, Ann Keller" in page or "Ann Keller, Maria Duarte" in page
+    barred = manager.post(
+        "/reports/schedules/new", data={**typed, "recipients": [str(history.technician.id)]}
+    )
+    assert barred.status_code == 422
+    assert "Tomasz Wolski may not read this report" in barred.text
+    edited = manager.post("/reports/schedules/1/edit", data={**typed, "at": "07:30"})
+    assert edited.status_code == 302
+    assert "at 07:30" in manager.get("/reports/schedules").text
+    assert sign_in(history.supervisor).get("/reports/schedules/1/edit").status_code == 404
+    assert manager.post("/reports/schedules/1/delete").location == "/reports/schedules"
+    assert "Nothing is sent yet" in manager.get("/reports/schedules").text
+
+
+def test_e_mails_are_chosen_on_the_profile_page(history: Factory, sign_in: SignIn) -> None:
+    technician = sign_in(history.technician)
+    assert "E-mail about what happens" in technician.get("/profile").text
+    answer = technician.post("/profile/notifications", data={"TASK": "DAILY"})
+    assert answer.location == "/profile#notifications"
+    assert '<option value="DAILY"\n' in technician.get("/profile").text
+    assert technician.post("/profile/notifications", data={"TASK": "SOON"}).status_code == 422
+    choices = notification_choices.choices(history.session, history.technician.id)
+    assert choices["TASK"] == "DAILY"
