@@ -29,7 +29,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import config
-from app.database import configure, engine_options, metadata, unit_of_work
+from app.database import metadata, unit_of_work
 from app.domain import attachments
 from app.domain.attachments import CheckedFile
 from app.engine.models import HistoryEntry

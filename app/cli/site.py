@@ -23,6 +23,7 @@ def setup(demo: bool, small: bool) -> None:
     from app.database import unit_of_work
     from app.ops import runtime
 
+    _refuse_unfinished()
     with runtime.database_app().app_context():
         flask_migrate.upgrade(str(runtime.MIGRATIONS))
     with runtime.site() as site, site.session() as session:
@@ -76,6 +77,23 @@ def _load_demo(*, whole: bool) -> None:
         click.echo("Loading the demonstration factory ...")
         if demonstration.load(site.engine, site.session, whole=whole):
             click.echo("Loaded.")
+
+
+def _refuse_unfinished() -> None:
+    """Nobody works with a database in which a restore was cut short."""
+    from app.extensions import db
+    from app.ops import runtime
+    from app.ops.backup import unfinished
+
+    with runtime.database_app().app_context():
+        try:
+            said = unfinished(db.engine)
+        except sa.exc.OperationalError:
+            return  # it does not answer, which whoever needs it finds out
+        finally:
+            db.engine.dispose()
+    if said:
+        raise click.ClickException(said)
 
 
 def _show_logins() -> None:
@@ -132,6 +150,7 @@ def worker(scheduler: bool, burst: bool) -> None:
     from app.jobs.worker import work
     from app.ops import runtime, side_door
 
+    _refuse_unfinished()
     with runtime.site() as site:
         jobs = site.jobs()
         with side_door.beside(site, jobs):

@@ -32,7 +32,10 @@ WRITTEN = {"activity_logs", "user_sessions"}
 
 
 @pytest.fixture
-def factory(database_url: str, tmp_path: Path, engine: ProcessEngine) -> Iterator[Site]:
+def factory(
+    database_url: str, tmp_path: Path, engine: ProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    monkeypatch.delenv("TMPDIR", raising=False)
     with site(database_url, tmp_path / "site", engine, MILLWRIGHT_BACKUP_KEY=KEY) as made:
         metadata.create_all(made.database)
         fill(made)

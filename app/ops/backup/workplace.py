@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from app.ops.backup.errors import Busy
 
 @contextmanager
 def workplace(settings: Mapping[str, Any]) -> Iterator[Path]:
-    """An empty folder below the site's data, for as long as the block lasts.
+    """An empty folder for as long as the block lasts: in TMPDIR where that is set, else in the site's data.
 
     Only its owner may read it. What a killed process left there is removed first.
 
@@ -22,7 +24,10 @@ def workplace(settings: Mapping[str, Any]) -> Iterator[Path]:
     """
     data = Path(settings["MILLWRIGHT_DATA"])
     data.mkdir(parents=True, exist_ok=True)
-    folder = data / "backup-work"
+    # Named after the site: several may share a place for temporary files.
+    apart = hashlib.sha256(str(data.absolute()).encode()).hexdigest()[:12]
+    place = os.environ.get("TMPDIR")
+    folder = Path(place) / f"millwright-backup-{apart}" if place else data / "backup-work"
     with (data / "backup.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -28,9 +28,12 @@ from tests.support.backups import KEY, add_file, contents, site_at
 
 
 @pytest.fixture
-def factory(database: sa.Engine, tmp_path: Path, engine: ProcessEngine) -> Site:
+def factory(
+    database: sa.Engine, tmp_path: Path, engine: ProcessEngine, monkeypatch: pytest.MonkeyPatch
+) -> Site:
     """A factory with three files, of which two have the same content."""
     database.dispose()
+    monkeypatch.delenv("TMPDIR", raising=False)
     made = site_at(str(database.url), tmp_path, engine)
     with made.session() as session, unit_of_work(session):
         user = factories.make_user(session, Role.ADMIN)
