@@ -40,6 +40,11 @@ PAGES = (
     "/scan",
     "/parts",
     "/parts/1",
+    "/preventive",
+    "/preventive?kind=meter&overdue=yes",
+    "/calendar",
+    "/calendar?month=2026-02",
+    "/machines/1/meter",
     "/notifications",
     "/profile",
     "/menu",
@@ -65,7 +70,8 @@ ALSO: dict[str, tuple[str, ...]] = {
         "/activity?kind=MACHINE&q=nothing+is+called+that",
         "/settings",
     ),
-    "MAINTENANCE_MANAGER": ("/users", "/users/1"),
+    "MAINTENANCE_MANAGER": ("/users", "/users/1", "/preventive/new", "/replenishments"),
+    "INVENTORY_MANAGER": ("/replenishments", "/replenishments?show=every&late=yes"),
 }
 FIRST_OF_EACH_ROLE = {login.role: login for login in reversed(LOGINS)}.values()
 
