@@ -97,6 +97,8 @@ def _value(table: sa.Table, column: sa.Column[object], bases: dict[str, int]) ->
         return _reference(column, key.column.table.name, bases, is_unique=is_unique)
     if is_unique and isinstance(column.type, sa.String):
         return f"CASE WHEN t.{column.name} IS NULL THEN NULL ELSE new(t.{column.name}, n.i) END"
+    if is_unique and column.unique and column.nullable:
+        return "NULL"  # a number that is nothing's key, such as the part that a replenishment is open for
     if isinstance(column.type, CompactJson):  # no list reads the state of an instance, which is large
         return f"CASE WHEN length(t.{column.name}) > 500 THEN '{{}}' ELSE t.{column.name} END"
     return f"t.{column.name}"
