@@ -8,11 +8,11 @@ be; 6 another backup or restore is running; 7 a restore was cut short.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -238,11 +238,16 @@ def backup_key() -> None:
 
 @click.command()
 @click.option("--remove-orphans", is_flag=True, help="Remove files that belong to nothing and are a day old.")
-def files(remove_orphans: bool) -> None:
+@click.option("--from", "source", help="First copy what is missing from this folder, or s3://bucket/prefix.")
+def files(remove_orphans: bool, source: str | None) -> None:
     """Compare the uploaded files with what the database knows of them; ends with 5 if some are missing."""
     from app.ops import stored
+    from app.storage import open_store
 
     with _site() as site:
+        if source:
+            copied = stored.copy_missing(site, open_store(source, site.settings["MILLWRIGHT_S3"]))
+            click.echo(f"{copied:,} files were copied from {source}.")
         found = stored.survey(site, remove_orphans=remove_orphans)
     click.echo(f"{found.known:,} files in {found.address}.")
     for name in found.missing:
@@ -269,4 +274,4 @@ def _age(age: timedelta) -> str:
     return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"
 
 
-COMMANDS: tuple[Callable[..., Any], ...] = (backup, backups, restore, backup_key, files)
+COMMANDS = (backup, backups, restore, backup_key, files)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,7 +12,7 @@ import sqlalchemy as sa
 from app import clock
 from app.domain.attachments import Attachment
 from app.ops.runtime import Site
-from app.storage import store_of
+from app.storage import FileMissing, FileStore, store_of
 
 GRACE = timedelta(days=1)  # a file is written before the transaction that it belongs to is committed
 
@@ -23,6 +25,28 @@ class Survey:
     known: int = 0
     missing: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
+
+
+def copy_missing(site: Site, source: FileStore) -> int:
+    """Copy the uploads that the site's store lacks from another; answers how many were copied.
+
+    For a site that begins to keep its files elsewhere. Only what is what was uploaded is copied.
+
+    :raises StorageUnavailable: one of the stores does not answer
+    """
+    store = store_of(site.settings)
+    there, copied = {file.key for file in store.list()}, 0
+    with site.session() as session:
+        rows = session.execute(sa.select(Attachment.storage_key, Attachment.digest)).all()
+    for key, digest in rows:
+        if key in there:
+            continue
+        with suppress(FileMissing), source.open(key) as file:
+            data = file.read()
+            if hashlib.sha256(data).hexdigest() == digest:
+                store.write(key, data)
+                copied += 1
+    return copied
 
 
 def survey(site: Site, *, remove_orphans: bool = False) -> Survey:

@@ -17,8 +17,9 @@ from app.domain.machines import Machine
 from app.domain.people import Role
 from app.ops import backup as backups
 from app.ops.backup import schema
-from app.storage import FolderStore
+from app.storage import FolderStore, open_store
 from tests import factories
+from tests.support import servers
 from tests.support.backups import KEY, add_file
 
 Run = Callable[..., Result]
@@ -186,6 +187,20 @@ def test_files_are_compared_with_what_the_database_knows(
             path.unlink()
     missing = run("files")
     assert missing.exit_code == 5 and "Missing: note.txt (attachment 1" in missing.output
+
+
+@pytest.mark.usefixtures("database")
+def test_a_site_begins_to_keep_its_files_elsewhere(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: servers.S3
+) -> None:
+    monkeypatch.setenv("MILLWRIGHT_STORAGE", f"s3://{s3.BUCKET}")
+    monkeypatch.setenv("MILLWRIGHT_S3_ENDPOINT", s3.url)
+    monkeypatch.setenv("MILLWRIGHT_S3_ACCESS_KEY", "tests")
+    monkeypatch.setenv("MILLWRIGHT_S3_SECRET_KEY", "tests only")
+    assert run("files").exit_code == 5
+    moved = run("files", "--from", str(tmp_path / "uploads"))
+    assert moved.exit_code == 0 and "1 files were copied" in moved.output
+    assert [file.size for file in open_store(f"s3://{s3.BUCKET}", s3.settings).list()] == [len("note")]
 
 
 def test_a_new_key_is_one(run: Run) -> None:

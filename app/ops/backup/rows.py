@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from app.database import CompactJson, Money, UtcDateTime, metadata
 
 BATCH = 2000  # rows that are fetched, or written, at once
+LARGE_BATCH = 8  # where a row may hold a file
 VERSION_TABLE = "alembic_version"
 MARKER_TABLE = "millwright_restoring"
 _MODULUS = 1 << 128
@@ -167,10 +168,11 @@ def kind_of(column_type: Any) -> str:
 
 
 def lines(connection: sa.Connection, table: Table) -> Iterator[bytes]:
-    """All rows of a table as they go into a backup. Memory holds :data:`BATCH` of them."""
+    """All rows of a table as they go into a backup. Memory holds :data:`BATCH` of them, or far fewer."""
     encoder = Encoder(table)
+    batch = LARGE_BATCH if any(kind == "bytes" for _, kind in table.columns) else BATCH
     query = sa.select(*table.clause.columns)
-    result = connection.execution_options(yield_per=BATCH, stream_results=True).execute(query)
+    result = connection.execution_options(yield_per=batch, stream_results=True).execute(query)
     for partition in result.partitions():
         for row in partition:
             yield encoder.line(row)
