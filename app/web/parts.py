@@ -113,7 +113,7 @@ def _found(page: int, page_size: int) -> Page[SparePart]:
         group=request.args.get("group") or None,
         low_only=bool(request.args.get("low")),
         inactive=request.args.get("show") == "every",
-        location_id=request.args.get("location", type=int),
+        location_id=stock.asked("location"),
         q=listing.words(),
         sort=listing.sort(inventory.PART_SORTS, "partName"),
         page=page,

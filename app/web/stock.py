@@ -48,6 +48,12 @@ def groups() -> list[tuple[str, str]]:
     return [(number, name or number) for number, name in db.session().execute(query)]
 
 
+def asked(name: str) -> int | None:
+    """The id that the address names; None where it names none that there can be."""
+    text = request.args.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
 def get_part(part_id: int) -> SparePart:
     """A spare part.
 

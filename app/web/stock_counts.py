@@ -99,7 +99,7 @@ def export(form: str) -> ResponseReturnValue:
 @permission_required(WRITE)
 def new() -> ResponseReturnValue:
     """Start a count."""
-    form = CountForm(location_id=request.args.get("location", type=int), blind=True)
+    form = CountForm(location_id=stock.asked("location"), blind=True)
     form.location_id.offer(stock.locations())
     form.group.offer(stock.groups())
 
@@ -272,7 +272,7 @@ def _found(page: int, page_size: int) -> Page[StockCount]:
     return stock_counts.list_counts(
         db.session(),
         statuses=[status] if status else (),
-        location_id=request.args.get("location", type=int),
+        location_id=stock.asked("location"),
         q=listing.words(),
         sort=listing.sort(stock_counts.COUNT_SORTS, "-createdAt"),
         page=page,

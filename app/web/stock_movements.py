@@ -102,7 +102,7 @@ BUTTONS = {"in": "Receive", "out": "Take out", "adjustment": "Correct", "transfe
 def listing_page() -> str:
     """The ledger: every movement of stock."""
     session = db.session()
-    part_id = request.args.get("part", type=int)
+    part_id = stock.asked("part")
     return render_template(
         "stock_movements/list.html",
         found=_found(listing.page_number(), listing.PAGE_SIZE),
@@ -134,7 +134,7 @@ def new(kind: str) -> ResponseReturnValue:
     """Record a movement of the part that ``?part=`` names; without one, choose it first."""
     if kind not in FORMS:
         abort(404)
-    part_id = request.args.get("part", type=int)
+    part_id = stock.asked("part")
     if part_id is None:
         return _choose(kind)
     part = get_part(part_id)
@@ -258,12 +258,12 @@ def _said(kind: str, made: InventoryTransaction, part: SparePart) -> str:
 def _found(page: int, page_size: int) -> Page[InventoryTransaction]:
     return inventory.list_movements(
         db.session(),
-        part_id=request.args.get("part", type=int),
+        part_id=stock.asked("part"),
         kind=listing.one_of("kind", tuple(MovementKind)) or None,
         reference_type=listing.one_of("referenceType", tuple(ReferenceType)) or None,
-        reference_id=request.args.get("reference", type=int),
-        location_id=request.args.get("location", type=int),
-        performed_by=request.args.get("person", type=int),
+        reference_id=stock.asked("reference"),
+        location_id=stock.asked("location"),
+        performed_by=stock.asked("person"),
         since=stock.begin_of("since"),
         until=stock.end_of("until"),
         q=listing.words(),
