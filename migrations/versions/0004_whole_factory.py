@@ -1,5 +1,6 @@
 """The rest of the factory: preventive jobs, replenishments, stock counts, what stock cost, who sweeps."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
@@ -7,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.mysql import MEDIUMBLOB
 
 from app import database
 
@@ -16,6 +18,7 @@ branch_labels = None
 depends_on = None
 
 LONG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+CONTENT = sa.LargeBinary().with_variant(MEDIUMBLOB(), "mysql", "mariadb")
 
 
 def upgrade() -> None:
@@ -27,6 +30,81 @@ def upgrade() -> None:
         sa.Column("worked_at", database.UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )
+    op.create_table(
+        "exports",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("report", sa.String(length=40), nullable=False),
+        sa.Column("title", sa.String(length=255), nullable=False),
+        sa.Column("format", sa.String(length=10), nullable=False),
+        sa.Column("scope", database.CompactJson(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("rows_written", sa.Integer(), nullable=False),
+        sa.Column("rows_expected", sa.Integer(), nullable=False),
+        sa.Column("file_name", sa.String(length=255), nullable=False),
+        sa.Column("media_type", sa.String(length=100), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.String(length=500), nullable=False),
+        sa.Column("created_at", database.UtcDateTime(), nullable=False),
+        sa.Column("finished_at", database.UtcDateTime(), nullable=True),
+        sa.Column("expires_at", database.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_exports_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_exports")),
+    )
+    op.create_index("ix_exports_expires_at", "exports", ["expires_at"])
+    op.create_index("ix_exports_user", "exports", ["user_id", "id"])
+    op.create_table(
+        "import_files",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("file_name", sa.String(length=255), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("content", CONTENT, nullable=False),
+        sa.Column("choices", database.CompactJson(), nullable=False),
+        sa.Column("created_at", database.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_import_files_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_files")),
+    )
+    op.create_index("ix_import_files_created_at", "import_files", ["created_at"])
+    op.create_table(
+        "notification_choices",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("by_mail", sa.String(length=10), nullable=False),
+        sa.Column("created_at", database.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", database.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_notification_choices_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notification_choices")),
+        sa.UniqueConstraint("user_id", "kind", name=op.f("uq_notification_choices_user_id_kind")),
+    )
+    op.create_table(
+        "report_schedules",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("owner_id", sa.Integer(), nullable=False),
+        sa.Column("report", sa.String(length=40), nullable=False),
+        sa.Column("format", sa.String(length=10), nullable=False),
+        sa.Column("period", sa.String(length=10), nullable=False),
+        sa.Column("department_id", sa.Integer(), nullable=True),
+        sa.Column("rrule", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.String(length=5), nullable=False),
+        sa.Column("starts_on", sa.Date(), nullable=False),
+        sa.Column("recipients", database.CompactJson(), nullable=False),
+        sa.Column("reach", database.CompactJson(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("next_at", database.UtcDateTime(), nullable=True),
+        sa.Column("last_at", database.UtcDateTime(), nullable=True),
+        sa.Column("created_at", database.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", database.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["department_id"], ["departments.id"], name=op.f("fk_report_schedules_department_id")
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_report_schedules_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_report_schedules")),
+    )
+    op.create_index("ix_report_schedules_next_at", "report_schedules", ["next_at"])
+    op.create_index("ix_report_schedules_owner", "report_schedules", ["owner_id"])
     op.create_table(
         "stock_counts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -90,6 +168,16 @@ def upgrade() -> None:
     op.create_index("ix_stock_replenishments_expected_on", "stock_replenishments", ["expected_on"])
     op.create_index("ix_stock_replenishments_part", "stock_replenishments", ["spare_part_id", "status"])
     op.create_index("ix_stock_replenishments_status", "stock_replenishments", ["status", "created_at"])
+    op.create_table(
+        "export_pieces",
+        sa.Column("id", LONG, nullable=False),
+        sa.Column("export_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("content", CONTENT, nullable=False),
+        sa.ForeignKeyConstraint(["export_id"], ["exports.id"], name=op.f("fk_export_pieces_export_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_export_pieces")),
+        sa.UniqueConstraint("export_id", "position", name=op.f("uq_export_pieces_export_id_position")),
+    )
     op.create_table(
         "stock_cost_layers",
         sa.Column("id", LONG, nullable=False),
@@ -220,6 +308,8 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_stock_cost_layer_uses_layer", "stock_cost_layer_uses", ["layer_id"])
+    op.add_column("notifications", sa.Column("mail_at", database.UtcDateTime(), nullable=True))
+    op.create_index("ix_notifications_mail_at", "notifications", ["mail_at", "user_id"])
     op.add_column(
         "preventive_maintenance_tasks",
         sa.Column("missed", sa.String(length=10), server_default="EACH", nullable=False),
@@ -280,12 +370,19 @@ def downgrade() -> None:
     op.drop_column("preventive_maintenance_tasks", "opens_on")
     op.drop_column("preventive_maintenance_tasks", "next_job_on")
     op.drop_column("preventive_maintenance_tasks", "missed")
+    op.drop_index("ix_notifications_mail_at", table_name="notifications")
+    op.drop_column("notifications", "mail_at")
     op.drop_table("stock_cost_layer_uses")
     op.drop_table("preventive_maintenance_jobs")
     op.drop_table("stock_count_lines")
     op.drop_table("stock_cost_layers")
+    op.drop_table("export_pieces")
     op.drop_table("stock_replenishments")
     op.drop_table("stock_counts")
+    op.drop_table("report_schedules")
+    op.drop_table("notification_choices")
+    op.drop_table("import_files")
+    op.drop_table("exports")
     op.drop_table("leases")
 
 
@@ -327,6 +424,9 @@ USES = sa.table(
 )
 
 
+AT_ONCE = 200  # parts whose movements are read together
+
+
 def _usage_cost(kind: sa.types.TypeEngine[Any]) -> None:
     """Give what parts on a work order cost more or fewer digits; SQLite knows no difference."""
     if op.get_bind().dialect.name != "sqlite":
@@ -364,7 +464,16 @@ def _plan(connection: sa.Connection) -> None:
 
 def _value(connection: sa.Connection) -> None:
     """What the movements of each part cost by either method, in their order, and what is left of them."""
-    rows = connection.execute(sa.select(MOVEMENTS).order_by(MOVEMENTS.c.spare_part_id, MOVEMENTS.c.id)).all()
+    ids = connection.scalars(sa.select(PARTS.c.id).order_by(PARTS.c.id)).all()
+    layers = 0
+    for first in range(0, len(ids), AT_ONCE):
+        layers = _value_parts(connection, ids[first : first + AT_ONCE], layers)
+
+
+def _value_parts(connection: sa.Connection, ids: Sequence[int], last_layer: int) -> int:
+    """The same for some parts; layers are numbered on from the last one, whose number is answered."""
+    query = sa.select(MOVEMENTS).where(MOVEMENTS.c.spare_part_id.in_(ids))
+    rows = connection.execute(query.order_by(MOVEMENTS.c.spare_part_id, MOVEMENTS.c.id)).all()
     layers: list[dict[str, Any]] = []
     uses: list[dict[str, Any]] = []
     for part_id, movements in groupby(rows, key=lambda row: row.spare_part_id):
@@ -375,12 +484,18 @@ def _value(connection: sa.Connection) -> None:
             if change >= 0:
                 by_average = by_fifo = change * row.unit_cost
                 if change:
-                    layer = {
-                        "id": len(layers) + 1, "spare_part_id": part_id, "transaction_id": row.id,
-                        "quantity": change, "cost": by_fifo, "quantity_left": change, "cost_left": by_fifo,
-                    }  # fmt: skip
-                    layers.append(layer)
-                    left.append(layer)
+                    last_layer += 1
+                    left.append(
+                        {
+                            "id": last_layer,
+                            "spare_part_id": part_id,
+                            "transaction_id": row.id,
+                            "quantity": change,
+                            "cost": by_fifo,
+                            "quantity_left": change,
+                            "cost_left": by_fifo,
+                        }
+                    )
             else:
                 by_average = -_portion(average, -change, pieces)
                 taken = _take(left, -change, row.id)
@@ -392,14 +507,15 @@ def _value(connection: sa.Connection) -> None:
                 .where(MOVEMENTS.c.id == row.id)
                 .values(cost=by_average, average_cost=by_average, fifo_cost=by_fifo)
             )
+        layers += left
+        value = sum((each["cost_left"] for each in left), Decimal(0))
         connection.execute(
-            PARTS.update()
-            .where(PARTS.c.id == part_id)
-            .values(average_value=average, fifo_value=sum((each["cost_left"] for each in left), Decimal(0)))
+            PARTS.update().where(PARTS.c.id == part_id).values(average_value=average, fifo_value=value)
         )
     for table, made in ((LAYERS, layers), (USES, uses)):
-        for first in range(0, len(made), 1000):
-            connection.execute(table.insert(), made[first : first + 1000])
+        if made:
+            connection.execute(table.insert(), made)
+    return last_layer
 
 
 def _change(row: Any) -> int:
