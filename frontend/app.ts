@@ -1,4 +1,5 @@
 // What every page has: closing messages, sending filters at once, buttons that show they were pressed or copy.
+import "./bell";
 
 function closableMessages(): void {
   for (const flash of document.querySelectorAll<HTMLElement>("[data-flash]")) {

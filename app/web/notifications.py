@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
@@ -49,3 +49,12 @@ def read_all() -> ResponseReturnValue:
     with unit_of_work(db.session()) as session:
         notifications.mark_read(session, me().id)
     return redirect(url_for("notifications.listing"))
+
+
+@pages.get("/notifications/count")
+@login_required
+def count() -> ResponseReturnValue:
+    """The number on the bell; 304 while it is the same."""
+    answer = jsonify(counts={"unread": notifications.unread_count(db.session(), me().id)})
+    answer.add_etag()
+    return answer.make_conditional(request)

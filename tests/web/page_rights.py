@@ -96,6 +96,7 @@ POST      /monitor/views/<int:view_id>                           AMO
 POST      /monitor/views/<int:view_id>/delete                    AMO
 GET       /notifications                                         U
 POST      /notifications/<int:notification_id>/open              U
+GET       /notifications/count                                   U
 POST      /notifications/read                                    U
 GET       /p/<int:part_id>                                       ASTMI
 GET       /parts                                                 ASTMI

@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from app import clock
 from app.database import unit_of_work
-from app.domain import exports, notification_choices
+from app.domain import exports, notification_choices, notifications
 from app.domain.downtime import MachineDowntime
 from app.domain.exports import Export, ExportState
 from app.domain.notifications import Notification
@@ -215,3 +215,17 @@ def test_e_mails_are_chosen_on_the_profile_page(history: Factory, sign_in: SignI
     assert technician.post("/profile/notifications", data={"TASK": "SOON"}).status_code == 422
     choices = notification_choices.choices(history.session, history.technician.id)
     assert choices["TASK"] == "DAILY"
+
+
+def test_the_number_on_the_bell_can_be_asked_for_cheaply(history: Factory, sign_in: SignIn) -> None:
+    technician = sign_in(history.technician)
+    assert 'data-bell="/notifications/count"' in technician.get("/machines").text
+    first = technician.get("/notifications/count")
+    assert first.json is not None
+    again = technician.get("/notifications/count", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+    with unit_of_work(history.session) as session:
+        notifications.notify(session, title="News", user_ids=[history.technician.id])
+    more = technician.get("/notifications/count").json
+    assert more is not None
+    assert more["counts"]["unread"] == first.json["counts"]["unread"] + 1
