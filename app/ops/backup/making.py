@@ -78,6 +78,7 @@ def backup(
         if not summary.verified and verify:
             message = f"{summary.name} was made and could not be verified: {'; '.join(summary.problems)}"
             _tell_failure(backups, NotVerified(message))
+            backups.prune_doubtful()
             raise NotVerified(message)
         _tell_success(backups, summary)
         if summary.verified:

@@ -33,6 +33,7 @@ ARCHIVE, FILES, SUMMARY = ".backup", ".files.gz", ".json"
 NAME = re.compile(r"millwright-(\d{8}T\d{6}Z)")
 GRACE = timedelta(days=1)  # how long something unfinished may be at work still
 DOUBTFUL = timedelta(days=7)  # how long a backup is kept that was not verified
+MOST_DOUBTFUL = 3
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Repository:
         return sorted(found, key=lambda summary: summary.time)
 
     def summary(self, name: str) -> Summary:
-        """The summary of a backup, by its name or ``latest``.
+        """The summary of a backup, by its name or ``latest``: the newest that was verified, if any was.
 
         :raises BackupError: there is none
         """
@@ -97,7 +98,7 @@ class Repository:
             known = self.all()
             if not known:
                 raise BackupError(f"There is no backup in {self.store.address}.")
-            return known[-1]
+            return max(known, key=lambda summary: (summary.verified, summary.time))
         try:
             with self.store.open(f"{name}{SUMMARY}") as file:
                 values = json.load(file)
@@ -165,6 +166,12 @@ class Repository:
         self._remove_unfinished(now)
         self._remove_unneeded(now)
         return [summary.name for summary in gone]
+
+    def prune_doubtful(self) -> None:
+        """Of the backups that could not be verified, keep the newest few: an attempt may follow another."""
+        doubtful = [summary for summary in self.all() if not summary.verified]
+        for summary in doubtful[:-MOST_DOUBTFUL]:
+            self._remove(summary.name)
 
     def _remove(self, name: str) -> None:
         for ending in (SUMMARY, ARCHIVE, FILES):  # in this order: half a backup is never taken for one

@@ -144,11 +144,16 @@ def test_what_was_not_verified_is_told_kept_for_a_week_and_lets_no_other_go(
         patched.setattr("app.ops.backup.schema.load", lambda *_: None)
         with pytest.raises(NotVerified, match="could not be verified"):
             backups.backup(factory)
+        for _ in range(4):
+            clock.advance(minutes=15)
+            with pytest.raises(NotVerified):
+                backups.backup(factory)
     known = backups.of_site(factory.settings).all()
-    assert [summary.verified for summary in known] == [True, False]
+    assert [summary.verified for summary in known] == [True, False, False, False]
+    assert backups.of_site(factory.settings).summary("latest") == good
     told = status(factory.settings)
     assert told.failed and "could not be verified" in told.error
-    assert told.last_good_name == good.name and told.age == 6 * 3600
+    assert told.last_good_name == good.name and told.age == 7 * 3600
     clock.advance(days=8)
     backups.backup(factory)
     assert [summary.verified for summary in backups.of_site(factory.settings).all()] == [True, True]
