@@ -120,8 +120,9 @@ def make_certificate(folder: Path) -> None:
     )
 
 
-def start(folder: Path, upstream: str) -> Iterator[Proxy]:
-    """The deployed nginx in front of ``upstream``, until the block ends."""
+def start(folder: Path, upstream: str, servers: str = "") -> Iterator[Proxy]:
+    """The deployed nginx in front of ``upstream``, until the block ends; ``servers`` says who that is, where
+    there are several."""
     try:
         program = find("nginx", package="nginx-light")
     except MissingProgram as missing:
@@ -146,6 +147,7 @@ def start(folder: Path, upstream: str) -> Iterator[Proxy]:
     for place, here in places.items():
         assert place in text, place
         text = text.replace(place, here)
+    text = text.replace("\nhttp {\n", f"\nhttp {{\n{servers}\n")
     config = folder / "nginx.conf"
     config.write_text(text)
     checked = subprocess.run([program, "-t", "-c", config], capture_output=True, text=True, check=False)
