@@ -11,8 +11,10 @@ from app.domain import attachments
 from app.domain.attachments import Attachment
 from app.domain.entities import EntityType
 from app.domain.machines import Machine
+from app.domain.preventive import jobs
 from app.domain.process_records import ProcessRecord
 from app.domain.queries import process_records, requests
+from app.domain.replenishments import StockReplenishment
 from app.domain.requests import MaintenanceRequest
 from app.domain.spare_parts_requests import SparePartsRequest, SparePartsRequestLine
 from app.engine import history
@@ -23,6 +25,7 @@ from app.processes.generic import SUBJECT
 from app.web import answers, story
 from app.web.answers import Answer
 from app.web.engine import engine as current_engine
+from app.web.links import to_subject
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class About:
     answers: list[Answer] = field(default_factory=list)
     machine: Machine | None = None
     files: list[Attachment] = field(default_factory=list)
+    link: tuple[str, str] | None = None  # of its page: text and address
 
 
 def about(session: Session, subject_type: str, subject_id: int, machine_id: int | None = None) -> About:
@@ -53,6 +57,18 @@ def about(session: Session, subject_type: str, subject_id: int, machine_id: int 
                 machine=request.machine,
                 files=request_files(session, request),
             )
+    elif subject_type == "preventive_job":
+        job = jobs.load(session, subject_id)
+        if job is not None:
+            return About(
+                machine=job.task.machine,
+                files=attachments.of(session, EntityType.PREVENTIVE_TASK, job.task_id),
+                link=(job.business_key, to_subject(subject_type, subject_id)),
+            )
+    elif subject_type == "stock_replenishment":
+        replenishment = session.get(StockReplenishment, subject_id)
+        if replenishment is not None and replenishment.business_key is not None:
+            return About(link=(replenishment.business_key, to_subject(subject_type, subject_id)))
     elif subject_type == SUBJECT:
         record = process_records.get_record(session, subject_id)
         if record is not None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.clock import ManualClock
 from app.domain.preventive.models import MeterReading, PreventiveJob, PreventiveTask
 from app.domain.queries import preventive_calendar
+from app.engine.models import UserTask
 from app.processes import preventive_opening
 from tests import factories
 from tests.web.conftest import Factory, SignIn
@@ -175,3 +176,27 @@ def test_a_meter_is_read_on_its_machines_page(factory: Factory, sign_in: SignIn)
     assert fell.status_code == 422 and "cannot show less now" in fell.text and 'value="10"' in fell.text
     assert "1,250.50" in browser.get(address).text
     assert sign_in(factory.supervisor).post(address, data={"value": "2000"}).status_code == 403
+
+
+def test_the_page_of_a_task_leads_to_its_job_and_shows_the_machine(
+    application: Any, factory: Factory, sign_in: SignIn, clock: ManualClock
+) -> None:
+    factories.make_preventive_task(
+        factory.session, machine=factory.press, checklist=[{"text": "Guard closed"}]
+    )
+    factory.session.commit()
+    preventive_opening.open_due(factory.engine, factory.jobs.sessions)
+    factory.session.rollback()
+    job = only(factory, PreventiveJob)
+    task = factory.session.scalars(sa.select(UserTask).filter_by(business_key=job.business_key)).one()
+    browser = sign_in(factory.technician)
+    page = browser.get(f"/tasks/{task.id}").text
+    assert f'href="/preventive/jobs/{job.id}"' in page and "Hydraulic press" in page
+    sent = {"items.0.result": "fail", "minutesSpent": "5", "reportProblem": "true", "_outcome": "complete"}
+    refused = browser.post(f"/tasks/{task.id}", data={**sent, "items.0.result": ""})
+    assert refused.status_code == 422
+    done = browser.post(f"/tasks/{task.id}", data=sent)
+    assert done.status_code == 302, done.text
+    factory.jobs.sweep(whoever_leads=True)
+    shown = browser.get(f"/preventive/jobs/{job.id}").text
+    assert "Found a fault" in shown and "MR-2026-000001" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -410,3 +411,23 @@ def test_a_missing_interpreter_says_nothing_about_the_files(
     finally:
         sandbox.bundle.cache_clear()
         bare.feel.close()
+
+
+def test_a_process_may_begin_in_several_ways_but_in_each_only_once(engine: ProcessEngine) -> None:
+    def starts(*messages: str) -> set[tuple[str, str, str | None]]:
+        drawn = "".join(
+            f'<bpmn:startEvent id="again{n}" name="Again {n}"><bpmn:outgoing>g{n}</bpmn:outgoing>'
+            f'<bpmn:messageEventDefinition id="d_again{n}" messageRef="{message}"/></bpmn:startEvent>'
+            f'<bpmn:endEvent id="e{n}" name="Told {n}"/>'
+            f'<bpmn:sequenceFlow id="g{n}" sourceRef="again{n}" targetRef="e{n}"/>'
+            for n, message in enumerate(messages)
+        )
+        return {
+            each for each in found(check(engine, changed(END_TOLD, END_TOLD + drawn))) if "start" in each[1]
+        }
+
+    known = re.search(r'<bpmn:message id="(\w+)"', repair.BPMN)
+    assert known is not None
+    message = known[1]
+    assert ("error", "several-starts", "again0") not in starts(message)
+    assert ("error", "several-starts", "again1") in starts(message, message)
