@@ -74,7 +74,24 @@ ALSO: dict[str, tuple[str, ...]] = {
         "/settings",
     ),
     "MAINTENANCE_MANAGER": ("/users", "/users/1", "/preventive/new", "/replenishments"),
-    "INVENTORY_MANAGER": ("/replenishments", "/replenishments?show=every&late=yes"),
+    "INVENTORY_MANAGER": (
+        "/parts/new",
+        "/parts/1/edit",
+        "/stock/movements",
+        "/stock/movements?kind=OUT&since=2001-01-01",
+        "/stock/movements/new/in",
+        "/stock/movements/new/in?part=1",
+        "/stock/movements/new/adjustment?part=1",
+        "/stock/movements/new/transfer?part=1",
+        "/stock/locations/new",
+        "/stock/locations/1/edit",
+        "/stock/counts",
+        "/stock/counts/new",
+        "/stock/reorder",
+        "/stock/valuation",
+        "/replenishments",
+        "/replenishments?show=every&late=yes",
+    ),
 }
 FIRST_OF_EACH_ROLE = {login.role: login for login in reversed(LOGINS)}.values()
 
