@@ -8,9 +8,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
+from app import clock
 from app.database import unit_of_work
 from app.domain import activity
 from app.domain.activity import ActivityLog
@@ -18,7 +20,8 @@ from app.domain.analytics.calendar import midnight
 from app.domain.entities import EntityType
 from app.domain.people import User
 from app.domain.queries import people
-from app.domain.reports.model import Kind
+from app.domain.reports.model import Kind, Value
+from app.exports import csv
 from app.exports.formats import FileFormat
 from app.extensions import db
 from app.web import activity_words, list_files, listing
@@ -28,6 +31,7 @@ from app.web.people import me, permission_required, site
 pages = Blueprint("activity", __name__)
 
 READ = "activity-logs:read"
+NAME = "activity-log"  # of files
 FILTERS = ("q", "user", "kind", "id", "action", "from", "until")
 MOST = 50  # entries of a page
 LONGEST_ID = 18  # digits
@@ -88,11 +92,28 @@ def export(form: str) -> ResponseReturnValue:
             session, "EXPORT_ACTIVITY_LOG", EntityType.ACTIVITY_LOG, None, me().id, after=said
         )
         up_to = entry.id - 1
-    return list_files.answer(form, "activity-log", "Activity log", COLUMNS, _each(up_to), narrowed=narrowed)
+    filters = _filters()
+    if form == FileFormat.CSV:
+        return _streamed(up_to, filters)
+    rows = people.each_activity_entry(db.session(), up_to=up_to, **filters)
+    return list_files.answer(form, NAME, "Activity log", COLUMNS, rows, narrowed=narrowed)
 
 
-def _each(up_to: int) -> Iterator[ActivityLog]:
-    return people.each_activity_entry(db.session(), up_to=up_to, **_filters())
+def _streamed(up_to: int, filters: dict[str, Any]) -> Response:
+    """The log as CSV, sent while it is read: however long it is, the first lines come at once."""
+    zone, database = site().zone, db.engine
+
+    def lines() -> Iterator[tuple[Value, ...]]:
+        yield tuple(column.heading for column in COLUMNS)
+        # The request and its session have ended by then.
+        with Session(database) as session:
+            for entry in people.each_activity_entry(session, up_to=up_to, **filters):
+                yield tuple(column.value(entry) for column in COLUMNS)
+
+    response = Response(csv.encoded(lines(), zone), mimetype=FileFormat.CSV.media_type)
+    day = clock.now().astimezone(zone).date()
+    response.headers.set("Content-Disposition", "attachment", filename=f"{NAME}-{day:%Y-%m-%d}.csv")
+    return response
 
 
 def _filters() -> dict[str, Any]:
