@@ -136,6 +136,7 @@ def test_what_is_there_is_replaced_only_when_told_to_and_while_nobody_uses_it(fa
     assert contents(factory.database) == before
 
 
+@pytest.mark.sqlite
 def test_what_a_file_held_before_is_kept_beside_it(factory: Site, tmp_path: Path) -> None:
     made = backups.backup(factory)
     with factory.session() as session, unit_of_work(session):
@@ -147,6 +148,7 @@ def test_what_a_file_held_before_is_kept_beside_it(factory: Site, tmp_path: Path
         assert contents(old.database) == before
 
 
+@pytest.mark.sqlite
 def test_a_damaged_database_is_replaced_and_kept(factory: Site) -> None:
     before, made = contents(factory.database), backups.backup(factory)
     factory.database.dispose()
@@ -178,6 +180,7 @@ def test_what_a_server_holds_is_backed_up_before_it_is_replaced(
         assert differences(before, contents(server.database)) == WRITTEN
 
 
+@pytest.mark.sqlite
 def test_backups_and_uploads_in_a_bucket(
     database: sa.Engine, tmp_path: Path, engine: ProcessEngine, s3: servers.S3
 ) -> None:
@@ -218,6 +221,7 @@ def killed_in(monkeypatch: pytest.MonkeyPatch, where: str, action: Callable[[], 
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "where",
     [
@@ -246,6 +250,7 @@ def keys_of(factory: Site) -> list[str]:
     return [file.key for file in backups.of_site(factory.settings).store.list()]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "where", ["app.ops.backup.verifying.compare", "app.ops.backup.restoring._finish", "pathlib.Path.replace"]
 )

@@ -26,6 +26,8 @@ from app.storage import FolderStore, StorageUnavailable, store_of
 from tests import factories
 from tests.support.backups import KEY, add_file, contents, site_at
 
+pytestmark = pytest.mark.sqlite  # both databases: tests/services/test_backup_and_restore.py
+
 
 @pytest.fixture
 def factory(
