@@ -119,7 +119,6 @@ def _form(things: Things, *, departments: list[tuple[int, str]]) -> str:
         found=found,
         shown=[(thing.id, things.label(thing)) for thing in shown],
         ids=ids,
-        which=listing.one_of("which", ("ticked", "all"), "ticked" if ids else "all"),
         kept={key: value for key, value in listing.kept(*SETTINGS).items() if value},
         departments=departments,
         filters={name: request.args.get(name, "") for name in ("q", "department")},
@@ -135,7 +134,7 @@ def _form(things: Things, *, departments: list[tuple[int, str]]) -> str:
 def _file(things: Things) -> ResponseReturnValue:
     sheet, ids = _sheet(), _ids()
     rows: Iterable[Any] = things.ticked(ids)
-    if request.args.get("which") == "all":
+    if not ids and request.args.get("which") == "all":
         rows = things.found(1, EVERY).items
     elif not ids:
         flash(f"Tick the {things.many.lower()} that need a label.", "error")

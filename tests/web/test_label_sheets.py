@@ -32,13 +32,16 @@ def words(answer: Any) -> str:
 def test_labels_of_ticked_machines(factory: Factory, sign_in: SignIn, machines: list[Machine]) -> None:
     browser = sign_in(factory.manager)
     page = browser.get("/machines/labels").text
-    assert "Robot 0" in page and "All 4" in page
+    assert "Robot 0" in page and "all <strong>4</strong>" in page
     chosen = {"which": "ticked", "id": [machines[0].id, machines[2].id], "sheet": "l7165"}
     answer = browser.get("/machines/labels.pdf", query_string=chosen)
     assert answer.headers["Content-Disposition"] == "attachment; filename=machine-labels-l7165.pdf"
     said = words(answer)
     assert "Robot 0" in said and "Robot 2" in said and "Robot 1" not in said
     assert f"http://localhost:8000/m/{machines[0].qr_code}" in said
+    # Whoever ticks some does not mean all.
+    one = words(browser.get(f"/machines/labels.pdf?which=all&id={machines[1].id}"))
+    assert "Robot 1" in one and "Robot 0" not in one
 
 
 def test_labels_of_all_machines_that_fit_the_filters(
@@ -47,7 +50,7 @@ def test_labels_of_all_machines_that_fit_the_filters(
     browser = sign_in(factory.technician)
     department = machines[0].department_id
     page = browser.get(f"/machines/labels?department={department}").text
-    assert "All 3" in page
+    assert "all <strong>3</strong> that fit the filters" in page
     assert "Hydraulic press" not in page
     answer = browser.get(f"/machines/labels.pdf?which=all&department={department}&copies=2&sheet=roll62x29")
     assert len(PdfReader(io.BytesIO(answer.data)).pages) == 6
