@@ -257,7 +257,7 @@ def _chosen(session: Session, location_id: int, selection: Selection) -> list[in
     lying = sa.select(PartStock.spare_part_id).where(
         PartStock.location_id == location_id, PartStock.quantity > 0
     )
-    wanted = SparePart.id.in_(lying)
+    wanted: sa.ColumnElement[bool] = SparePart.id.in_(lying)
     if selection.with_empty:
         wanted = sa.or_(wanted, sa.and_(SparePart.active, SparePart.default_location_id == location_id))
     query = sa.select(SparePart.id).where(wanted)
