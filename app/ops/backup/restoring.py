@@ -13,7 +13,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from datetime import datetime
@@ -98,6 +98,8 @@ def restore(
     backups = repository.of_site(site.settings)
     target = _Target(site)
     target.check(replace=replace)
+    if which == "latest":
+        which = backups.summary(which).name  # now, before what is there becomes a backup too
     if backup_first and not target.is_file and target.has_data:
         say("Backing up what is there first ...")
         try:
@@ -147,11 +149,13 @@ def _archive(which: str, backups: Repository, work: Path) -> Path:
         raise BackupError(f"There is no file {which}.")
     name = backups.summary(which).name if which == "latest" else which
     archive = backups.fetch(name, work)
-    with suppress(BackupError):  # without its summary a backup can be restored all the same
-        summary = backups.summary(name)
-        with archive.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != summary.digest:
-                raise BadBackup(f"{name} is damaged: it is not what was kept.")
+    try:
+        expected = backups.summary(name).digest
+    except BackupError:
+        return archive  # without its summary a backup can be restored all the same
+    with archive.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+            raise BadBackup(f"{name} is damaged: it is not what was kept.")
     return archive
 
 

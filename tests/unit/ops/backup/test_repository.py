@@ -124,6 +124,21 @@ def test_a_damaged_file_of_the_pool_is_found_and_replaced_when_it_is_thorough(
     assert backups.check(factory, "latest").problems == []
 
 
+def test_an_archive_that_was_exchanged_is_refused_and_one_without_a_summary_is_not(
+    factory: Site, clock: ManualClock
+) -> None:
+    first = backups.backup(factory)
+    clock.advance(hours=6)
+    second = backups.backup(factory)
+    store = backups.of_site(factory.settings).store
+    with store.open(f"{first.name}.backup") as file:
+        store.write(f"{second.name}.backup", file.read())
+    with pytest.raises(BadBackup, match="not what was kept"):
+        backups.check(factory, second.name)
+    store.delete(f"{first.name}.json")
+    assert backups.check(factory, first.name).problems == []
+
+
 def test_a_restore_refuses_lost_files_unless_told_to_go_on(factory: Site) -> None:
     before = contents(factory.database)
     backups.backup(factory)
