@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.database import unit_of_work
 from app.domain import counting, stock
 from app.domain.parts import SparePart, StockLocation
+from app.domain.replenishments import StockReplenishment
 from app.domain.stock import InventoryTransaction
 from app.domain.stock_counts import StockCount, StockCountLine
 from tests import factories
@@ -378,8 +379,15 @@ def test_the_reorder_list(factory: Factory, keeper: Any, bearing: SparePart) -> 
     assert "Nothing has to be ordered" in keeper.get("/stock/reorder").text
     with unit_of_work(factory.session) as session:
         session.get_one(SparePart, bearing.id).min_quantity = 30
+        session.add(
+            StockReplenishment(
+                spare_part_id=bearing.id, status="ORDERED", quantity_suggested=5, quantity_ordered=5
+            )
+        )
+        factories.make_part(session, 1, min_quantity=3)
     page = keeper.get("/stock/reorder").text
-    assert "Ball bearing" in page and "250.00\xa0€" in page
+    assert "/replenishments?q=6204" in page
+    assert "Ball bearing" in page and "187.50\xa0€" in page
     assert "Nothing matches" in keeper.get("/stock/reorder?group=99").text
     assert "6204" in keeper.get("/stock/reorder/export.csv?days=0").text
 
