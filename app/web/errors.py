@@ -44,6 +44,7 @@ def init_errors(app: Flask) -> None:
     for kind, code in ((NotFound, 404), (Forbidden, 403), (Conflict, 409), (BusinessError, 400)):
         app.register_error_handler(kind, _refusal(code))
     app.register_error_handler(MillwrightError, _refusal(400))
+    app.register_error_handler(OverflowError, _no_such_number)
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(OperationalError, _busy)
     app.register_error_handler(AssetsNotBuilt, _not_built)
@@ -57,6 +58,11 @@ def _refusal(code: int):  # type: ignore[no-untyped-def]
         return error_page(code, str(error))
 
     return handle
+
+
+def _no_such_number(error: OverflowError) -> ResponseReturnValue:
+    """An address with a number that no database has: whoever typed it, nothing has failed."""
+    return error_page(404)
 
 
 def _expired(error: CSRFError) -> ResponseReturnValue:

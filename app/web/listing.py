@@ -8,11 +8,12 @@ from typing import Any
 from flask import Flask, request, url_for
 
 PAGE_SIZE = 25
+LAST_PAGE = 1_000_000
 
 
 def page_number() -> int:
     """The page asked for; whatever is no page is the first."""
-    return max(1, request.args.get("page", 1, type=int))
+    return min(max(1, request.args.get("page", 1, type=int)), LAST_PAGE)
 
 
 def one_of(name: str, allowed: Collection[str], default: str = "") -> str:
