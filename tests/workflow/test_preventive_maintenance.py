@@ -17,6 +17,7 @@ from app.engine import messages, relations
 from app.engine.models import Job, ProcessInstance
 from app.errors import BusinessError
 from app.processes import preventive_opening
+from app.processes.scenarios import read_scenarios, record
 from tests import factories
 from tests.support.factory_floor import Floor
 
@@ -161,3 +162,18 @@ def test_what_somebody_has_logged_meanwhile_is_not_logged_twice(floor: Floor, pl
         completion.log_completion(session, session.get_one(PreventiveTask, plan), user.id, answers=done)
     with pytest.raises(BusinessError, match="dealt with already, by manager"):
         floor.do("Carry out checklist", "technician", "complete", **answers())
+
+
+def test_a_real_job_is_told_as_a_scenario_that_holds(floor: Floor, plan: int) -> None:
+    sweep(floor)
+    floor.do("Carry out checklist", "technician", "complete", **answers())
+    with floor.sessions() as session:
+        run = session.scalars(sa.select(ProcessInstance)).one()
+        told = record(floor.engine, session, run.id)
+    assert told.passed, told.warnings
+    (scenario,) = read_scenarios(told.yaml.encode())
+    assert scenario.start == {"process": "preventive_maintenance"}
+    assert scenario.given["plan"]["checklist"] == [
+        {"text": "Guard closed", "kind": "pass_fail"}, {"text": "Oil", "kind": "text"},
+    ]  # fmt: skip
+    assert scenario.expect["status"] == "DONE"

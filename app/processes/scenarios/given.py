@@ -14,10 +14,14 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from app.domain.machines import Machine
 from app.domain.parts import SparePart
 from app.domain.parts_requests import SparePartsRequest
+from app.domain.preventive.models import PreventiveJob, PreventiveTask
+from app.domain.replenishments import StockReplenishment
 from app.domain.requests import MaintenanceRequest
 from app.domain.spare_parts_requests import SparePartsRequestLine
 from app.domain.stock import InventoryTransaction, ReferenceType
 from app.engine.models import ProcessInstance
+from app.processes.preventive_maintenance import KEY as PREVENTIVE
+from app.processes.stock_replenishment import KEY as REPLENISHMENT
 
 MAINTENANCE, PARTS = "maintenance_request", "parts_approval"
 
@@ -30,10 +34,15 @@ class Facts:
     request: MaintenanceRequest | None = None
     parts_requests: list[SparePartsRequest] = field(default_factory=list)
     related: list[ProcessInstance] = field(default_factory=list)
+    record: Any = None  # of a process that begins by itself
+    more: dict[str, Any] = field(default_factory=dict)  # given beside the machine
 
     def status(self, instance: ProcessInstance) -> str:
         """The status of the record that the run is about."""
-        record = self.request if instance.key == MAINTENANCE else self.parts_requests[0]
+        if instance.key in (MAINTENANCE, PARTS):
+            record: Any = self.request if instance.key == MAINTENANCE else self.parts_requests[0]
+        else:
+            record = self.record
         return str(record.status) if record is not None else ""
 
 
@@ -43,6 +52,12 @@ def facts_of(session: Session, instance: ProcessInstance) -> Facts:
         found = _parts_requests(session, SparePartsRequest.id == instance.subject_id)
         request = found[0].maintenance_request
         return Facts(request.machine, request, found)
+    if instance.key == PREVENTIVE:
+        job = session.get_one(PreventiveJob, instance.subject_id)
+        return Facts(job.task.machine, record=job, more={"plan": _plan_given(job.task)})
+    if instance.key == REPLENISHMENT:
+        found_low = session.get_one(StockReplenishment, instance.subject_id)
+        return Facts(record=found_low, more={"parts": [_low_part_given(found_low)]})
     if instance.key != MAINTENANCE:
         return Facts()
     request = session.get_one(
@@ -67,6 +82,23 @@ def _parts_requests(session: Session, condition: sa.ColumnElement[bool]) -> list
         )
     )
     return list(session.scalars(query))
+
+
+def _plan_given(task: PreventiveTask) -> dict[str, Any]:
+    """A plan as a scenario has it; the parts of its kit are left out."""
+    items = [{name: value for name, value in item.items() if name != "id"} for item in task.checklist]
+    given: dict[str, Any] = {"title": task.title, "checklist": items, "role": task.role}
+    return given | ({"meter": task.meter_interval} if task.meter_interval else {})
+
+
+def _low_part_given(found: StockReplenishment) -> dict[str, Any]:
+    """The part that ran low, with as many left as when that was noticed, as far as is known."""
+    part = found.part
+    left = max(0, min(part.quantity - found.quantity_received, part.min_quantity - 1))
+    return {
+        "number": part.part_number, "name": part.part_name, "price": price_given(part.unit_price),
+        "stock": left, "minimum": part.min_quantity, "group": part.group_name,
+    }  # fmt: skip
 
 
 def machine_given(machine: Machine) -> dict[str, Any]:

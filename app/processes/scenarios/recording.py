@@ -29,6 +29,7 @@ from app.engine.scenario_files import MAXIMUM_STEPS, Scenario, read_scenarios
 from app.processes.scenarios.allowance import Allowance
 from app.processes.scenarios.cast import Cast
 from app.processes.scenarios.given import PARTS, Facts, Stock, facts_of, machine_given, stock_of
+from app.processes.scenarios.opening import opens_itself
 from app.processes.scenarios.running import run_scenarios
 from app.processes.scenarios.telling import Telling, duration, written
 
@@ -179,11 +180,13 @@ class _Recording:
                 "priority": str(request.priority),
                 "description": self.cast.without_names(request.problem_description),
             }
-        return given
+        return given | self.facts.more
 
     def _start(self) -> dict[str, Any]:
         if self.instance.key == PARTS:
             return self._start_parts()
+        if opens_itself(self.instance.key):
+            return {"process": self.instance.key}
         began = next((entry for entry in self.entries if entry.kind == HistoryKind.STARTED), None)
         values = began.detail.get("values", {}) if began and began.detail else {}
         if began is not None and began.actor_id is None:
@@ -216,7 +219,7 @@ class _Recording:
         if self.instance.state == InstanceState.CANCELLED:
             return {}
         found: dict[str, Any] = {"state": "completed" if ended else "running"}
-        if status := self.facts.status(self.instance) if self.facts.machine else "":
+        if status := self.facts.status(self.instance) if self.facts.machine or self.facts.record else "":
             found["status"] = status
         found["open"] = sorted(
             task.name
