@@ -26,8 +26,8 @@ from app.domain.preventive.models import (
     PreventiveTaskPart,
 )
 from app.domain.process_records import ProcessRecord
-from app.domain.report_schedules import ReportSchedule
 from app.domain.replenishments import StockReplenishment
+from app.domain.report_schedules import ReportSchedule
 from app.domain.requests import MaintenanceRequest
 from app.domain.reservations import StockReservation
 from app.domain.sessions import UserSession
@@ -69,9 +69,9 @@ __all__ = [
     "PreventiveTask",
     "PreventiveTaskPart",
     "ProcessRecord",
+    "ReportSchedule",
     "Setting",
     "SignInFailures",
-    "ReportSchedule",
     "SparePart",
     "SparePartsRequest",
     "SparePartsRequestLine",

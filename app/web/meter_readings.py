@@ -39,9 +39,7 @@ COLUMNS = (
 class ReadingForm(RecordForm):
     """What the meter shows."""
 
-    value = Amount(
-        "Hours", render_kw={"required": True}, description="As the meter shows them."
-    )
+    value = Amount("Hours", render_kw={"required": True}, description="As the meter shows them.")
     kind = Choice("What it is", choices=KINDS, render_kw={"required": True})
     note = Line(
         "Note", description="Needed for a new or misread meter.", render_kw={"maxlength": meters.NOTE_LENGTH}
