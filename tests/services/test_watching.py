@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -89,7 +90,7 @@ def test_whichever_process_is_asked_answers_for_all(deployed_url: str, tmp_path:
             assert total(text, "http_request_seconds_count", route="/sign-in") == 30
             assert total(text, "processes") == 4
         assert total(answers[-1], "database_connections_open") >= 1
-        folders = set(Path("/tmp").glob("millwright-metrics-*"))  # noqa: S108
+        folders = set(Path(tempfile.gettempdir()).glob("millwright-metrics-*"))
         mine = {folder for folder in folders if list(folder.glob("*.db")) and is_of(folder, site.pid)}
         assert len(mine) == 1
     assert not any(folder.exists() for folder in mine)
