@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from flask import request
@@ -27,7 +27,10 @@ from app.extensions import db
 __all__ = ["Amount", "Choice", "Day", "Flag", "Line", "Prose", "RecordForm", "WholeNumber", "attempt"]
 
 Result = TypeVar("Result")
-_GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?|[0-9]{1,3}([ \u00a0\u202f][0-9]{3})+([.,][0-9]+)?")
+_AMOUNT = re.compile(r"[+-]?[0-9]{1,20}([.,][0-9]{1,10})?")
+# Thousands that are told apart, by commas or by spaces.
+_BY_COMMAS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+_BY_SPACES = re.compile(r"[0-9]{1,3}([ \u00a0\u202f][0-9]{3})+([.,][0-9]+)?")
 
 
 class WholeNumber(IntegerField):
@@ -51,15 +54,13 @@ class Amount(DecimalField):
         self.data = None
         if not text:
             return
-        if _GROUPED.fullmatch(text):
-            text = re.sub(r"[ \u00a0\u202f]", "", text) if "," not in text else text.replace(",", "")
-        try:
-            self.data = Decimal(text.replace(",", "."))
-        except InvalidOperation:
-            raise ValueError("Write a number, such as 12.50.") from None
-        if not self.data.is_finite() or len(text) > 30:
-            self.data = None
+        if _BY_COMMAS.fullmatch(text):
+            text = text.replace(",", "")
+        elif _BY_SPACES.fullmatch(text):
+            text = re.sub(r"[ \u00a0\u202f]", "", text)
+        if not _AMOUNT.fullmatch(text):
             raise ValueError("Write a number, such as 12.50.")
+        self.data = Decimal(text.replace(",", "."))
 
     def _value(self) -> str:
         if self.raw_data:

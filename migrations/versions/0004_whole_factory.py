@@ -436,9 +436,14 @@ def _usage_cost(kind: sa.types.TypeEngine[Any]) -> None:
 def _fill() -> None:
     """Work out what is new of the rows that are there."""
     connection = op.get_bind()
-    now = sa.func.current_timestamp()
+    # What lies ready for a parts request was reserved when that was approved.
     connection.execute(
-        sa.table("stock_reservations", sa.column("reserved_at", sa.DateTime)).update().values(reserved_at=now)
+        sa.text(
+            "UPDATE stock_reservations SET reserved_at = COALESCE(("
+            "SELECT approved_at FROM spare_parts_requests"
+            " JOIN spare_parts_request_lines ON parts_request_id = spare_parts_requests.id"
+            " WHERE spare_parts_request_lines.id = line_id), CURRENT_TIMESTAMP)"
+        )
     )
     _plan(connection)
     _value(connection)
