@@ -92,7 +92,9 @@ def test_the_key_is_shown_nowhere() -> None:
     assert repr(KEY.secret)[2:-1] not in repr(KEY)
 
 
-@pytest.mark.parametrize("text", ["password", "c2hvcnQ=", new_key()[:-2], "ä" * 44])
+@pytest.mark.parametrize(
+    "text", ["password", "c2hvcnQ=", new_key()[:-2], "ä" * 44], ids=["word", "short", "cut", "ä"]
+)
 def test_what_is_no_key_is_refused_without_being_told(text: str) -> None:
     with pytest.raises(BackupError, match="backup-key") as refused:
         parse_key(text)
