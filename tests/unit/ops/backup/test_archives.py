@@ -122,7 +122,11 @@ def test_a_later_format_is_refused_and_says_which_version_to_use(tmp_path: Path)
         looked_at(written(tmp_path / "a", format=FORMAT + 1, version="9.1"))
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\3\4 a zip", gzip.compress(b"not a tar"), b"\0" * 2000])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PK\3\4 a zip", gzip.compress(b"not a tar"), b"\0" * 2000],
+    ids=["nothing", "zip", "no tar", "zeros"],
+)
 def test_what_is_no_backup_is_refused(data: bytes) -> None:
     with pytest.raises(BadBackup):
         looked_at(data)
