@@ -101,7 +101,7 @@ class MonthOut(Out):
     cost: Amount
 
 
-class MachineConsumptionOut(Out):
+class ConsumptionByMachineOut(Out):
     """What went into the work on one machine."""
 
     machine: Named
@@ -109,13 +109,13 @@ class MachineConsumptionOut(Out):
     cost: Amount
 
 
-class PartConsumptionOut(Out):
+class ConsumptionOfPartOut(Out):
     """The last twelve months of a part, this one included; the 50 machines that took most of it."""
 
     quantity: int
     cost: Amount
     months: list[MonthOut]
-    machines: list[MachineConsumptionOut]
+    machines: list[ConsumptionByMachineOut]
 
 
 @resource.get("/spare-parts/reorder-list", needs="inventory-transactions:read", answers=PageOf[ReorderOut])
@@ -153,9 +153,9 @@ def list_location_reservations(location_id: Id, query: ReservationFilters) -> Pa
 @resource.get(
     "/spare-parts/{spare_part_id}/consumption",
     needs="inventory-transactions:read",
-    answers=PartConsumptionOut,
+    answers=ConsumptionOfPartOut,
 )
-def get_part_consumption(spare_part_id: Id) -> PartConsumptionOut:
+def get_part_consumption(spare_part_id: Id) -> ConsumptionOfPartOut:
     """Get what was consumed of a part in the last twelve months: by month and by machine."""
     find(SparePart, spare_part_id)
     return _consumed(part_consumption.consumption_of(calls.session(), spare_part_id))
@@ -202,13 +202,13 @@ def _reorder(line: ReorderLine) -> ReorderOut:
     )
 
 
-def _consumed(found: ConsumptionOfPart) -> PartConsumptionOut:
-    return PartConsumptionOut(
+def _consumed(found: ConsumptionOfPart) -> ConsumptionOfPartOut:
+    return ConsumptionOfPartOut(
         quantity=found.quantity,
         cost=found.cost,
         months=[MonthOut.model_validate(month) for month in found.months],
         machines=[
-            MachineConsumptionOut(
+            ConsumptionByMachineOut(
                 machine=Named(id=row.machine_id, name=row.machine), quantity=row.quantity, cost=row.cost
             )
             for row in found.machines

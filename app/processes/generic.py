@@ -36,15 +36,16 @@ PREFIXES = frozenset({"MR", "PR", "PM", "SR"})
 # Keys are parts of addresses: nobody shall take a process for a page, or for a part of the API.
 _RESERVED = """
     activity_logs admin alert_rules alerts analytics api attachments auth batches check checks dashboard
-    decisions departments deploy deployments docs drafts failure_codes forms health healthz impact inbox
-    incidents instances inventory inventory_transactions jobs label machine_history machines
-    maintenance_requests maintenance_types maintenance_work menu message messages meta metrics millwright
-    monitor new notifications openapi overview parts parts_requests people preventive preventive_logs
-    preventive_maintenance preventive_tasks process_record process_records processes profile qr_machines
-    readyz record records register report reports requests roles scan scenario scenarios service_tasks
-    services sessions settings sign_in sign_out spare_parts spare_parts_requests start static statistics
-    replenishments stock_locations studio substitutions system tasks template templates token uploads user
-    users validate versions work
+    decisions departments deploy deployments docs drafts exports failure_codes forms health healthz
+    impact imports inbox incidents instances inventory inventory_transactions jobs label machine_history
+    machines maintenance_requests maintenance_types maintenance_work menu message messages meta metrics
+    millwright monitor new notifications openapi overview parts parts_requests people preventive
+    preventive_logs preventive_maintenance preventive_tasks process_record process_records processes
+    profile qr_machines readyz record records register replenishments report report_schedules reports
+    requests roles scan scenario scenarios service_tasks services sessions settings sign_in sign_out
+    spare_parts spare_parts_requests start static statistics stock_counts stock_locations
+    stock_replenishments studio substitutions system tasks template templates token uploads user users
+    validate versions work
 """
 RESERVED_KEYS = frozenset(_RESERVED.split())
 

@@ -193,11 +193,12 @@ def test_absences_that_make_no_sense_are_refused(
 
 def test_an_administrator_sets_the_site_up(api: Api) -> None:
     found = api.technician.get("/settings")
-    assert found.json == {"name": "Factory", "timeZone": "UTC", "currency": "EUR", "registration": False}
+    assert found.json == {"name": "Factory", "timeZone": "UTC", "currency": "EUR", "registration": False,
+                          "costingMethod": "MOVING_AVERAGE"}  # fmt: skip
     changed = api.admin.put(
         "/settings", {"timeZone": "Europe/Berlin", "currency": "CHF"}, tag=found.headers["ETag"]
     )
-    expected = {"name": "Factory", "timeZone": "Europe/Berlin", "currency": "CHF", "registration": False}
+    expected = {**found.json, "timeZone": "Europe/Berlin", "currency": "CHF"}
     assert changed.json == api.technician.get("/settings").json == expected
     assert api.admin.put("/settings", {"name": "X"}, tag=found.headers["ETag"]).status_code == 412
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import qrcode
 from PIL import Image, ImageFilter
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from app.ops.demo.factory import PASSWORD
 from tests.support.browser import another, window
@@ -92,9 +92,14 @@ def expect_machine(page: Page) -> None:
 
 
 def fetched(page: Page) -> list[str]:
-    """The scripts that a page has fetched since."""
+    """What the scanner's script has fetched since."""
     found: list[str] = []
-    page.on("request", lambda request: found.append(request.url) if request.url.endswith(".js") else None)
+
+    def note(request: Request) -> None:
+        if request.url.endswith(".js") and "/scan-" in request.headers.get("referer", ""):
+            found.append(request.url)
+
+    page.on("request", note)
     return found
 
 

@@ -29,10 +29,11 @@ def part_of(line: Locator) -> str:
 
 
 def stock_of(site: Site, part_number: str) -> tuple[int, Decimal]:
-    """How many of a part there are, and what they are worth."""
+    """How many of a part lie on the shelf that is counted, and what all of them are worth."""
     with site.session() as session:
         found = session.query(SparePart).filter_by(part_number=part_number).one()
-        return found.quantity, found.average_value
+        here = next(stock.quantity for stock in found.stock if stock.location.name == SHELF)
+        return here, found.average_value
 
 
 def test_counted_on_phones_reviewed_and_posted_at_a_desk(cast: Cast, demo_site: Site) -> None:

@@ -21,10 +21,11 @@ from werkzeug.wrappers import Response
 from app import clock, create_app
 from app.api.core import tokens
 from app.database import configure, engine_options, metadata, unit_of_work
-from app.domain import attachments, sessions
+from app.domain import attachments, counting, sessions
 from app.domain.attachments import CheckedFile
 from app.domain.entities import EntityType
 from app.domain.machines import Machine
+from app.domain.parts import StockLocation
 from app.domain.people import Role, Substitution, User
 from app.domain.preventive import meters
 from app.domain.preventive.models import Outcome, PreventiveLog
@@ -213,6 +214,9 @@ def _add_what_the_story_lacks(session: Session, uploads: FolderStore, admin: Use
     kind = EntityType.MAINTENANCE_REQUEST
     attachments.keep(session, uploads, file, admin.id, entity_type=kind, entity_id=request.id)
     factories.make_preventive_task(session, machine=machine)
+    place = session.scalars(sa.select(StockLocation).order_by(StockLocation.id)).first()
+    assert place is not None
+    counting.start(session, admin.id, location_id=place.id, selection=counting.Selection(group="70"))
     meters.record(session, machine, 100, admin.id)
     metered = factories.make_preventive_task(session, machine=machine, meter_interval=500, rrule=None)
     session.add_all(

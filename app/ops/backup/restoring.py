@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -334,12 +335,17 @@ class _Target:
         finally:
             connection.close()
 
+    def _free_name(self, name: str) -> Path:
+        """A file of this name beside the database, numbered where there is one already."""
+        names = (name, *(f"{name}-{number}" for number in count(2)))
+        return next(path for each in names if not (path := self.path.with_name(each)).exists())
+
     def swap(self, new: Path) -> Path | None:
         """Put a new file in its place, in one step; answers where the old one is kept."""
         kept = None
         with self._alone():
             if self.path.exists():
-                kept = self.path.with_name(f"{self.path.name}.before-{clock.now():%Y%m%dT%H%M%SZ}")
+                kept = self._free_name(f"{self.path.name}.before-{clock.now():%Y%m%dT%H%M%SZ}")
                 os.link(self.path, kept)
                 for ending in ("-wal", "-shm"):  # only of a damaged one; they do not belong to the new
                     log = self.path.with_name(self.path.name + ending)

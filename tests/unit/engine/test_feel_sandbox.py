@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.engine.feel import Feel, FeelTimeout, sandbox
+from app.engine.feel import Feel, FeelMemory, FeelTimeout, sandbox
 
 ENDLESS = "count(for a in 1..100000, b in 1..100000 return a)"
 
@@ -36,7 +36,8 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_what_keeps_a_processor_busy_is_stopped(feel: Feel) -> None:
-    with pytest.raises(FeelTimeout, match=r"0\.2 seconds"):
+    # On a busy machine it may have filled its memory before its time is over.
+    with pytest.raises((FeelTimeout, FeelMemory), match=r"0\.2 seconds|too much memory"):
         feel.evaluate(ENDLESS)
     assert feel.evaluate("1 + 1") == 2
 
