@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from datetime import datetime
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -337,7 +337,7 @@ class _Target:
 
     def _free_name(self, name: str) -> Path:
         """A file of this name beside the database, numbered where there is one already."""
-        names = (name, *(f"{name}-{number}" for number in count(2)))
+        names = chain([name], (f"{name}-{number}" for number in count(2)))
         return next(path for each in names if not (path := self.path.with_name(each)).exists())
 
     def swap(self, new: Path) -> Path | None:
