@@ -71,7 +71,7 @@ class StockCountOut(Out):
     progress: ProgressOut
 
 
-class DifferencesOut(Out):
+class CountDifferencesOut(Out):
     """What the differences are worth, by the site's method of costing; an estimate until it is posted."""
 
     found: Amount
@@ -82,7 +82,7 @@ class DifferencesOut(Out):
 class StockCountDetail(StockCountOut):
     """A stock count with what its differences are worth."""
 
-    differences: DifferencesOut
+    differences: CountDifferencesOut
 
 
 class CountLineOut(Out):
