@@ -76,8 +76,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_url", kinds, indirect=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use a server or a browser: ``-m "not services and not browser"``."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that use a server or a browser (``-m "not services and not browser"``), and leave those
+    marked ``long`` to the long run."""
+    if not LONG:
+        left = [item for item in items if item.get_closest_marker("long") is not None]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if SERVICES & fixtures:

@@ -104,6 +104,7 @@ def migrated_url(tmp_path: Path) -> str:
     return url
 
 
+@pytest.mark.long
 def test_nobody_notices_that_nodes_are_replaced(migrated_url: str, tmp_path: Path) -> None:
     nodes = [Node(migrated_url, tmp_path / name) for name in ("first", "second")]
     # As with Docker's names, no failure is remembered: whoever is away for a moment is asked again.

@@ -73,6 +73,7 @@ WRITE = dedent("""
 """)
 
 
+@pytest.mark.long
 @pytest.mark.sqlite
 def test_half_a_million_rows_are_written_in_little_memory(tmp_path: Path) -> None:
     root = Path(__file__).parents[3]
