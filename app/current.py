@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import cast
 
 from flask import current_app, g
@@ -70,12 +71,16 @@ def site() -> settings.Site:
     return cast(settings.Site, g.site)
 
 
+def today() -> date:
+    """The day, by the clock on the factory's wall."""
+    return clock.now().astimezone(site().zone).date()
+
+
 def actor() -> Actor:
     """The signed-in person as the engine sees them, with those they stand in for; made once a request."""
     if "actor" not in g:
         user = me()
-        today = clock.now().astimezone(site().zone).date()
-        absent = people.stands_in_for(db.session(), user.id, today)
+        absent = people.stands_in_for(db.session(), user.id, today())
         g.actor = actor_of(user, absent)
     return cast(Actor, g.actor)
 

@@ -26,7 +26,6 @@ from app.web.people import current_actor, me, permission_required
 from app.web.record_forms import Flag, Line, Prose, RecordForm, attempt
 
 SORTS = {"code": "By code", "name": "By name", "-createdAt": "Newest first", "-updatedAt": "Changed last"}
-USE = {"": None, "yes": True, "no": False}
 
 
 @dataclass(frozen=True)
@@ -188,7 +187,7 @@ def _pages_of(catalogue: Catalogue) -> Blueprint:
 def _found(catalogue: Catalogue, page: int, page_size: int) -> Page[Any]:
     return catalogue.list(
         db.session(),
-        active=USE[listing.one_of("active", ("yes", "no"))],
+        active=listing.yes_or_no("active"),
         q=listing.words(),
         sort=listing.sort(catalogue.sorts, "code"),
         page=page,

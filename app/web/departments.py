@@ -27,7 +27,6 @@ pages = Blueprint("departments", __name__)
 
 READ, WRITE = "departments:read", "departments:write"
 SORTS = {"name": "By name", "-createdAt": "Newest first", "-updatedAt": "Changed last"}
-USE = {"": None, "yes": True, "no": False}
 SHOWN = 10  # machines, people and requests of a department
 COLUMNS = (
     FileColumn("Department", lambda row: row.name),
@@ -145,7 +144,7 @@ def delete(department_id: int) -> ResponseReturnValue:
 def _found(page: int, page_size: int) -> Page[Department]:
     return catalogues.list_departments(
         db.session(),
-        active=USE[listing.one_of("active", ("yes", "no"))],
+        active=listing.yes_or_no("active"),
         q=listing.words(),
         sort=listing.sort(catalogues.DEPARTMENT_SORTS, "name"),
         page=page,

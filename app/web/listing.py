@@ -22,6 +22,11 @@ def one_of(name: str, allowed: Collection[str], default: str = "") -> str:
     return value if value in allowed else default
 
 
+def yes_or_no(name: str) -> bool | None:
+    """A filter that is ``yes`` or ``no``; None where neither is asked for."""
+    return {"yes": True, "no": False}.get(request.args.get(name, ""))
+
+
 def sort(sorts: Mapping[str, Any], default: str) -> str:
     """The order asked for: a name of ``sorts``, or one with a minus before it; else the default."""
     value = request.args.get("sort", "")

@@ -10,8 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from sqlalchemy.orm import Session, joinedload
 
-from app import clock
-from app.current import mailer
+from app import current
 from app.database import unit_of_work
 from app.domain import accounts, notification_choices, passwords, people, sessions, sign_in
 from app.domain.notification_choices import KINDS, ByMail
@@ -22,7 +21,7 @@ from app.errors import BusinessError, NotFound
 from app.extensions import db
 from app.web.auth import locked_message
 from app.web.formatting import LANGUAGES
-from app.web.people import current_actor, me, site
+from app.web.people import current_actor, me
 
 pages = Blueprint("profile", __name__)
 
@@ -152,7 +151,7 @@ def remove_absence(absence_id: int) -> ResponseReturnValue:
 
 
 def _render(problems: dict[str, str] | None = None) -> str:
-    session, today = db.session(), clock.now().astimezone(site().zone).date()
+    session, today = db.session(), current.today()
     absences = session.scalars(
         sa.select(Substitution)
         .where(Substitution.user_id == me().id, Substitution.ends_on >= today)
@@ -172,7 +171,7 @@ def _render(problems: dict[str, str] | None = None) -> str:
         kinds=KINDS,
         choices=notification_choices.choices(session, me().id),
         by_mail=BY_MAIL,
-        sends_mail=mailer() is not None,
+        sends_mail=current.mailer() is not None,
         sessions=lists.list_sessions(session, me().id, page_size=SESSIONS_SHOWN),
     )
 

@@ -27,7 +27,6 @@ pages = Blueprint("stock_locations", __name__)
 
 READ, WRITE = "stock-locations:read", "stock-locations:write"
 SORTS = {"name": "By name", "-createdAt": "Newest first", "-updatedAt": "Changed last"}
-USE = {"": None, "yes": True, "no": False}
 
 
 class LocationForm(RecordForm):
@@ -158,7 +157,7 @@ def delete(location_id: int) -> ResponseReturnValue:
 def _found(page: int, page_size: int) -> Page[StockLocation]:
     return catalogues.list_locations(
         db.session(),
-        active=USE[listing.one_of("active", ("yes", "no"))],
+        active=listing.yes_or_no("active"),
         q=listing.words(),
         sort=listing.sort(catalogues.LOCATION_SORTS, "name"),
         page=page,

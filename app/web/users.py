@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +10,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session, joinedload
 
-from app import clock, current
+from app import current
 from app.access import permissions
 from app.domain import accounts, passwords, people, sign_in
 from app.domain.people import Department, Role, User
@@ -26,7 +25,7 @@ from app.web.deleting import ask_and_delete
 from app.web.formatting import LANGUAGES
 from app.web.labels import ROLES, role_name
 from app.web.list_files import FileColumn
-from app.web.people import current_actor, me, permission_required, site
+from app.web.people import current_actor, me, permission_required
 from app.web.record_forms import Choice, Flag, Line, RecordForm, attempt
 from app.web.user_links import shown_once
 
@@ -41,7 +40,6 @@ SORTS = {
     "-createdAt": "Newest first",
     "-updatedAt": "Changed last",
 }
-USE = {"": None, "yes": True, "no": False}
 WAITING_SHOWN = 10
 LATELY = 10  # entries of the activity log
 COLUMNS = (
@@ -106,7 +104,7 @@ def listing_page() -> str:
         waiting=lists.list_users(
             session, without_role=True, active=True, sort="-createdAt", page_size=WAITING_SHOWN
         ),
-        away=lists.substitutes_on(session, [user.id for user in found.items], today()),
+        away=lists.substitutes_on(session, [user.id for user in found.items], current.today()),
         sort=listing.sort(lists.USER_SORTS, "name"),
         sorts=SORTS,
         roles=[*ROLES.items(), (NO_ROLE, "No role yet")],
@@ -148,7 +146,7 @@ def user_page(user: User, problems: dict[str, str] | None = None) -> str:
         "users/show.html",
         user=user,
         absences=absences,
-        today=today(),
+        today=current.today(),
         colleagues=[
             (one.id, one.name) for one in people.eligible(session, user.role or "") if one.id != user.id
         ],
@@ -258,11 +256,6 @@ def get_user(user_id: int) -> User:
     return found
 
 
-def today() -> date:
-    """The day, by the clock on the factory's wall."""
-    return clock.now().astimezone(site().zone).date()
-
-
 def departments(session: Session, also: int | None = None) -> list[tuple[int, str]]:
     """The departments in use, and the one with the id ``also``, to choose from."""
     query = sa.select(Department.id, Department.name).order_by(Department.name)
@@ -281,7 +274,7 @@ def _found(page: int, page_size: int) -> Page[User]:
         role=role if role and role != NO_ROLE else None,
         without_role=role == NO_ROLE,
         department_id=request.args.get("department", type=int),
-        active=USE[listing.one_of("active", ("yes", "no"))],
+        active=listing.yes_or_no("active"),
         process_owner=True if request.args.get("owner") else None,
         q=listing.words(),
         sort=listing.sort(lists.USER_SORTS, "name"),
