@@ -26,6 +26,7 @@ from app.errors import BusinessError, NotFound
 from app.exports import event_logs
 from app.exports.event_logs import LogFormat
 from app.jobs.system import JobSystem
+from app.processes import event_logs as taken
 
 resource = Resource(
     "Process figures", "Where a process waits, which paths its instances take, and its event log."
@@ -212,13 +213,14 @@ def get_event_log(key: ProcessKey, query: EventLogIn) -> Response:
     """The event log for process mining: as XES (IEEE 1849), or as CSV.
 
     Of the instances that began in the period. Variables and what people wrote are not in it. It is written
-    while it is read, however long it is.
+    while it is read, however long it is. The activity log says who took it with people's names.
     """
     asked = _asked(key, query)
     only = asked.only.id if asked.only else None
     selection = Selection(key, asked.newest.name, asked.since, asked.until, site().zone, only)
     system: JobSystem = current_app.extensions["millwright.jobs"]
-    cases = event_log.cases(system.sessions, selection, naming=str if query.names else event_log.pseudonyms())
+    naming = taken.naming(calls.session(), selection, asked.newest, calls.user_id(), named=query.names)
+    cases = event_log.cases(system.sessions, selection, naming=naming)
     chunks = event_logs.chunks(query.format, selection.name, cases, selection.zone)
     response = Response(chunks, mimetype=query.format.media_type)
     name = event_logs.file_name(key, asked.since, asked.until, query.format)

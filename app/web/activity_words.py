@@ -53,6 +53,7 @@ _ACTIONS = {
     "READ_METER": "read the meter",
     "STOCK_IN": "booked stock in",
     "REGISTER": "registered",
+    "EXPORT_NAMED_EVENT_LOG": "exported the event log with people's names",
 }
 _VERBS = {
     "CREATE": "added", "UPDATE": "changed", "CHANGE": "changed", "DELETE": "deleted", "REMOVE": "removed",

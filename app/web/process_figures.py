@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from app.current import site
 from app.engine import history, queries
@@ -21,6 +22,7 @@ from app.exports import event_logs
 from app.exports.event_logs import LogFormat
 from app.extensions import db
 from app.jobs.system import JobSystem
+from app.processes import event_logs as taken
 from app.web import heat_words, listing
 from app.web.engine import engine
 from app.web.people import permission_required
@@ -152,7 +154,8 @@ def _streamed(key: str, form: LogFormat) -> Response:
     only = asked.only.id if asked.only else None
     selection = Selection(key, latest(key).name, asked.since, asked.until, site().zone, only)
     system: JobSystem = current_app.extensions["millwright.jobs"]
-    naming = str if request.args.get("names") == "1" else event_log.pseudonyms()
+    named = request.args.get("names") == "1"
+    naming = taken.naming(db.session(), selection, latest(key), current_user.id, named=named)
     cases = event_log.cases(system.sessions, selection, naming=naming)
     response = Response(
         event_logs.chunks(form, selection.name, cases, selection.zone), mimetype=form.media_type

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from app.database import unit_of_work
+from app.domain.activity import ActivityLog
 from app.domain.people import User
 from app.engine import deployments, monitor, operations, user_tasks
 from app.engine.models import ProcessInstance
@@ -239,6 +240,15 @@ def test_the_log_names_nobody_unless_asked(worked: Factory, maria: FlaskClient) 
     assert "Tomasz Wolski" not in answer.text
     assert "Tomasz Wolski" in maria.get(f"{ADDRESS}/events.xes?names=1").text
     assert "Tomasz Wolski" in maria.get(f"{ADDRESS}/events.csv?names=1").text
+
+
+def test_who_took_names_is_written_down(worked: Factory, maria: FlaskClient) -> None:
+    days = "period=other&from=2026-03-01&until=2026-03-02"
+    maria.get(f"{ADDRESS}/events.xes?{days}")
+    maria.get(f"{ADDRESS}/events.csv?{days}&names=1")
+    (entry,) = worked.session.scalars(sa.select(ActivityLog).filter_by(action="EXPORT_NAMED_EVENT_LOG"))
+    assert entry.user_id == worked.manager.id
+    assert entry.after == {"process": "maintenance_request", "from": "2026-03-01", "until": "2026-03-02"}
 
 
 def test_pm4py_finds_in_the_log_what_happened(
