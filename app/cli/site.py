@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 import sqlalchemy as sa
@@ -55,8 +57,8 @@ def demo(reset: bool, yes: bool, small: bool) -> None:
                 )
         if not yes:
             click.confirm(f"Everything in {site.address} is thrown away. Go on?", abort=True)
-        click.echo("Putting the demonstration back to its beginning ...")
-        demonstration.reset(site.engine, site.session, whole=not small)
+        with _living_through("Putting the demonstration back to its beginning") as reached:
+            demonstration.reset(site.engine, site.session, whole=not small, reached=reached)
     click.echo("Done. Restart the site if it is running.")
 
 
@@ -74,9 +76,21 @@ def _load_demo(*, whole: bool) -> None:
     from app.ops import runtime
 
     with runtime.site() as site:
-        click.echo("Loading the demonstration factory ...")
-        if demonstration.load(site.engine, site.session, whole=whole):
-            click.echo("Loaded.")
+        if not demonstration.is_missing(site.session):
+            return
+        with _living_through("Loading the demonstration factory") as reached:
+            demonstration.load(site.engine, site.session, whole=whole, reached=reached)
+
+
+@contextmanager
+def _living_through(label: str) -> Iterator[Callable[[float], None]]:
+    """A bar that grows with the share of the past that is over; where nobody watches, its label alone."""
+    with click.progressbar(length=1000, label=label) as bar:
+
+        def reached(share: float) -> None:
+            bar.update(int(share * 1000) - bar.pos)
+
+        yield reached
 
 
 def _refuse_unfinished() -> None:

@@ -24,7 +24,7 @@ from app.errors import Unavailable
 BUNDLE = Path(__file__).parent / "bundle" / "feel.js"
 DRAIN_SECONDS = 5.0
 # How often a call is made, and how many times the time limit each may take on a busy machine.
-PATIENCE = (1, 3)
+PATIENCE = (1, 3, 10)
 # The part of its time limit for which a call must have had a processor to be the one that took too long:
 # what people write takes a few thousandths of a second.
 GUILTY = 0.5

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import event, func, select
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.clock import ManualClock
 from app.database import metadata, unit_of_work
 from app.domain.people import User
+from app.domain.settings import Setting
 from app.engine import monitor
 from app.engine.core import ProcessEngine
 from app.engine.jobs import SessionFactory
@@ -22,33 +24,64 @@ from app.ops.demo.factory import LOGINS, Login
 from app.ops.demo.stage import Stage
 from app.processes import deploy_shipped
 
-__all__ = ["LOGINS", "Login", "clear", "load", "reset"]
+__all__ = ["LOGINS", "Login", "clear", "is_missing", "load", "reset"]
+
+# A setting that is there while the past is lived through: what was cut short is not mistaken for the whole.
+_UNDER_WAY = "demonstration_under_way"
 
 
-def load(engine: ProcessEngine, sessions: SessionFactory, *, whole: bool = True) -> bool:
-    """Load the demonstration into an empty site; where there are users already it does nothing.
+def is_missing(sessions: SessionFactory) -> bool:
+    """Whether :func:`load` would do something: nobody is there yet, or an earlier load was cut short."""
+    with sessions() as session:
+        return not _is_inhabited(session) or _was_cut_short(session)
+
+
+def load(
+    engine: ProcessEngine,
+    sessions: SessionFactory,
+    *,
+    whole: bool = True,
+    reached: Callable[[float], None] = lambda share: None,
+) -> bool:
+    """Load the demonstration into an empty site, or anew where that was cut short; else it does nothing.
 
     Answers whether it did. The past is lived through, each action in a transaction of its own: the year of
     the ``whole`` factory takes a minute or two, the weeks of the small one, which only has what the story is
-    about, some seconds.
+    about, some seconds. ``reached`` is told the share of the past, 0 to 1, that is over.
     """
+    if not is_missing(sessions):
+        return False
     with sessions() as session:
-        if session.scalar(select(func.count()).select_from(User)):
-            return False
+        cut_short = _was_cut_short(session)
+    if cut_short:
+        clear(sessions)
     now = clock.now()
     length = year.LENGTH if whole else routine.WEEKS
-    time = ManualClock(now - length - timedelta(days=1))
+    began = now - length - timedelta(days=1)
+    time = ManualClock(began)
     with _hurried(sessions), clock.use(time):
         with sessions() as session, unit_of_work(session):
+            session.add(Setting(key=_UNDER_WAY, value=True))
             deploy_shipped(engine, session)
             factory.build(session, whole=whole)
         past = year.beginnings(now, story.FIRST) if whole else routine.beginnings(story.FIRST)
-        story.play(Stage(engine, sessions, time), now, past)
+        for at in story.play(Stage(engine, sessions, time), now, past):
+            reached((at - began) / (now - began))
         # Of all the weeks: a scheduler would gather them in several steps, while somebody looks already.
         while statistics.keep_up(engine, sessions):
             pass
         monitor.keep_up(engine, sessions)
+        with sessions() as session, unit_of_work(session):
+            session.delete(session.get_one(Setting, _UNDER_WAY))
     return True
+
+
+def _is_inhabited(session: Session) -> bool:
+    return session.scalar(select(User.id).limit(1)) is not None
+
+
+def _was_cut_short(session: Session) -> bool:
+    return session.get(Setting, _UNDER_WAY) is not None
 
 
 @contextmanager
@@ -80,7 +113,13 @@ def clear(sessions: SessionFactory) -> None:
             connection.execute(table.delete())
 
 
-def reset(engine: ProcessEngine, sessions: SessionFactory, *, whole: bool = True) -> None:
-    """Put the demonstration back to its beginning."""
+def reset(
+    engine: ProcessEngine,
+    sessions: SessionFactory,
+    *,
+    whole: bool = True,
+    reached: Callable[[float], None] = lambda share: None,
+) -> None:
+    """Put the demonstration back to its beginning; ``reached`` as in :func:`load`."""
     clear(sessions)
-    load(engine, sessions, whole=whole)
+    load(engine, sessions, whole=whole, reached=reached)

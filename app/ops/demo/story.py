@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 
@@ -123,8 +123,11 @@ UNDER_WAY = (
 )  # fmt: skip
 
 
-def play(stage: Stage, now: datetime, past: Iterable[Beginning]) -> None:
-    """Let it all happen, in the order of time, and end at ``now``; ``past`` is what was before the story."""
+def play(stage: Stage, now: datetime, past: Iterable[Beginning]) -> Iterator[datetime]:
+    """Let it all happen, in the order of time, and end at ``now``; ``past`` is what was before the story.
+
+    Yields the time after each thing that has happened.
+    """
     queue: list[tuple[datetime, int, datetime | None, Course]] = []
     for number, event in enumerate((*FINISHED, *UNDER_WAY)):
         queue.append((now - event.ago, number, None, once(event.scene, stage)))
@@ -141,4 +144,6 @@ def play(stage: Stage, now: datetime, past: Iterable[Beginning]) -> None:
         then = time + pause if last is None else min(time + pause, last)
         if then <= now:
             heappush(queue, (then, number, last, course))
+        yield time
     stage.wait_until(now)
+    yield now

@@ -42,22 +42,23 @@ def test_what_keeps_a_processor_busy_is_stopped(feel: Feel) -> None:
     assert feel.evaluate("1 + 1") == 2
 
 
+@pytest.mark.parametrize("times", [1, 2])
 def test_what_had_no_processor_is_tried_again(
-    feel: Feel, monkeypatch: pytest.MonkeyPatch, starts: list[float]
+    feel: Feel, monkeypatch: pytest.MonkeyPatch, starts: list[float], times: int
 ) -> None:
     """As on a machine where others take all the processors: V8 gets nothing done before its time is over."""
     monkeypatch.setattr(sandbox, "processor_time", lambda threads: 0.0)
     run, calls = sandbox.MiniRacer.eval, []
 
     def starved(self: sandbox.MiniRacer, script: str, **limits: float) -> object:
-        if script.startswith("millwrightFeel") and not calls:
+        if script.startswith("millwrightFeel") and len(calls) < times:
             calls.append(limits)
             raise sandbox.JSTimeoutException
         return run(self, script, **limits)
 
     monkeypatch.setattr(sandbox.MiniRacer, "eval", starved)
     assert feel.evaluate("1 + 1") == 2
-    assert len(calls) == 1 == len(starts)
+    assert len(calls) == times == len(starts)
 
 
 def test_patience_ends(feel: Feel, monkeypatch: pytest.MonkeyPatch, starts: list[float]) -> None:

@@ -84,7 +84,7 @@ def test_loading_again_changes_nothing(sessions: sessionmaker[Session]) -> None:
         assert session.scalar(sa.select(sa.func.count()).select_from(MaintenanceRequest)) == before
 
 
-def test_reset_takes_away_what_was_added(tmp_path: Path) -> None:
+def test_a_reset_that_was_cut_short_is_begun_anew(tmp_path: Path) -> None:
     database = sa.create_engine(f"sqlite:///{tmp_path / 'demo.db'}")
     configure(database)
     metadata.create_all(database)
@@ -92,7 +92,20 @@ def test_reset_takes_away_what_was_added(tmp_path: Path) -> None:
     with sessions() as session:
         session.add(User(email="left@over.example", password_hash="-", name="Left over"))
         session.commit()
-    demo.reset(build_engine(), sessions, whole=False)
+    assert not demo.is_missing(sessions)
+
+    def pull_the_plug(share: float) -> None:
+        if share > 0.1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        demo.reset(build_engine(), sessions, whole=False, reached=pull_the_plug)
+    assert demo.is_missing(sessions)
+    shares: list[float] = []
+    assert demo.load(build_engine(), sessions, whole=False, reached=shares.append) is True
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert not demo.is_missing(sessions)
     with sessions() as session:
         assert people.by_email(session, "left@over.example") is None
         assert session.scalar(sa.select(sa.func.count()).select_from(User)) == len(demo.LOGINS)
