@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.clock import ManualClock
 from app.database import metadata, unit_of_work
+from app.domain.notifications import Notification
 from app.domain.people import User
 from app.domain.settings import Setting
 from app.engine import monitor
@@ -28,6 +29,7 @@ __all__ = ["LOGINS", "Login", "clear", "is_missing", "load", "reset"]
 
 # A setting that is there while the past is lived through: what was cut short is not mistaken for the whole.
 _UNDER_WAY = "demonstration_under_way"
+UNREAD = timedelta(days=1)  # how far back people have not read yet what they were told
 
 
 def is_missing(sessions: SessionFactory) -> bool:
@@ -72,6 +74,7 @@ def load(
             pass
         monitor.keep_up(engine, sessions)
         with sessions() as session, unit_of_work(session):
+            _read_old_news(session, now)
             session.delete(session.get_one(Setting, _UNDER_WAY))
     return True
 
@@ -82,6 +85,16 @@ def _is_inhabited(session: Session) -> bool:
 
 def _was_cut_short(session: Session) -> bool:
     return session.get(Setting, _UNDER_WAY) is not None
+
+
+def _read_old_news(session: Session, now: datetime) -> None:
+    """People have read what they were told before the last day."""
+    told = now - UNREAD
+    session.execute(
+        update(Notification)
+        .where(Notification.created_at < told, Notification.read_at.is_(None))
+        .values(read_at=told)
+    )
 
 
 @contextmanager

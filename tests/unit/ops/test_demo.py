@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.database import configure, metadata
 from app.domain import passwords, people
+from app.domain.notifications import Notification
 from app.domain.parts import SparePart
 from app.domain.people import Role, User
 from app.domain.requests import MaintenanceRequest, RequestStatus
@@ -60,6 +62,18 @@ def test_requests_of_every_status_can_be_looked_at(sessions: sessionmaker[Sessio
         assert set(session.scalars(sa.select(MaintenanceRequest.status))) == set(RequestStatus)
         parts = set(session.scalars(sa.select(SparePartsRequest.status)))
     assert parts == set(PartsRequestStatus) - {PartsRequestStatus.CANCELLED}
+
+
+def test_everybody_has_read_what_is_old(sessions: sessionmaker[Session]) -> None:
+    with sessions() as session:
+        newest = session.scalar(sa.select(sa.func.max(Notification.created_at)))
+        unread = session.scalars(
+            sa.select(Notification.created_at).where(Notification.read_at.is_(None))
+        ).all()
+        read = session.scalar(sa.select(sa.func.count()).where(Notification.read_at.is_not(None)))
+    assert newest is not None
+    assert unread and min(unread) > newest - timedelta(days=2)
+    assert read
 
 
 def test_every_quantity_is_the_sum_of_its_movements(sessions: sessionmaker[Session]) -> None:
