@@ -22,7 +22,7 @@ from app.domain.people import User
 from app.engine import deployments, instances, user_tasks
 from app.engine.check import check_files
 from app.engine.core import ProcessEngine
-from app.engine.models import TaskState, UserTask
+from app.engine.models import ProcessInstance, TaskState, UserTask
 from app.processes.directory import actor_of
 from app.processes.templates import new_process
 from tests.support.browser import window
@@ -216,3 +216,28 @@ def test_the_studio_of_somebody_else_shows_an_attack_as_text(
     page.locator("[data-problems-summary]").click()
     page.wait_for_load_state("networkidle")
     nothing_ran(page)
+
+
+OF_THE_MONITOR = (
+    f"/monitor/instances?process={KEY}",
+    f"/monitor/processes/{KEY}",
+    f"/monitor/processes/{KEY}/variants",
+    "/monitor/alerts/new",
+)
+
+
+def test_the_monitor_shows_an_attack_as_text(
+    unguarded: Callable[[str], Person], hostile: int, demo_site: Site
+) -> None:
+    with demo_site.session() as session:
+        ids = session.scalars(sa.select(ProcessInstance.id).filter_by(key=KEY)).all()
+    page = unguarded("manager").page
+    seen = 0
+    for address in (*OF_THE_MONITOR, *(f"/monitor/instances/{number}" for number in ids)):
+        answer = page.goto(address)
+        assert answer is not None and answer.status == 200, address
+        if page.locator("[data-diagram]").count():
+            page.locator(".djs-container").first.wait_for()
+        nothing_ran(page)
+        seen += SEEN in page.locator("body").inner_text()
+    assert seen == len(OF_THE_MONITOR) + len(ids)
