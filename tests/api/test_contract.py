@@ -52,7 +52,7 @@ def test_each_constraint_is_met_and_broken(site: RestorableSite, tag: str) -> No
             by_role[contract.somebody_who_may(endpoint)].append(endpoint.operation_id)
     for role, operations in by_role.items():
         report = contract.run(
-            site, role, coverage=1 if LONG else 3, examples=100 if LONG else 3, operations=operations
+            site, role, coverage=1 if LONG else 8, examples=100 if LONG else 2, operations=operations
         )
         assert len(report.answers) == len(operations)
         assert not report.failures, report.text()
@@ -60,6 +60,6 @@ def test_each_constraint_is_met_and_broken(site: RestorableSite, tag: str) -> No
 
 @pytest.mark.parametrize("role", ROLES)
 def test_whatever_anybody_sends(site: RestorableSite, role: str) -> None:
-    report = contract.run(site, role, examples=100 if LONG else 3)
+    report = contract.run(site, role, examples=100 if LONG else 2)
     assert len(report.answers) == len(endpoints())
     assert not report.failures, report.text()
