@@ -22,7 +22,7 @@ SOURCES := $(shell find frontend -type f 2>/dev/null) package.json
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 help:  ## Show what there is to make
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 run: $(INSTALLED) $(ASSETS)  ## Install, set up a demonstration factory, and serve it (PORT=5000, HOST=127.0.0.1)
 	@$(BIN)/millwright setup --demo
@@ -34,13 +34,22 @@ demo: $(INSTALLED)  ## Put the demonstration factory back to its beginning
 test: $(INSTALLED_DEV) $(ASSETS)  ## Run all tests; what this machine lacks is skipped, with the reason (TESTS=tests/unit)
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
-check: $(INSTALLED_DEV) $(MODULES)  ## Run the linters and type checkers
+test-mariadb: export MILLWRIGHT_DATABASES = mariadb
+test-mariadb: test  ## Run all tests that use a database on MariaDB alone (TESTS=tests/unit)
+
+check: $(INSTALLED_DEV) $(MODULES)  ## Run the linters, type checkers and scans that need no network
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/djlint --check --lint --quiet app/templates
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app migrations worker.py
+	$(BIN)/python tools/find_secrets.py
 	$(NODE) npm run --silent check
+
+audit: $(INSTALLED_DEV) $(MODULES)  ## Look for secrets in all commits, and ask what is known against the locked packages
+	@$(BIN)/python tools/find_secrets.py --history
+	@$(NODE) $(BIN)/python tools/audit.py
 
 format: $(INSTALLED_DEV)  ## Format Python and templates
 	$(BIN)/ruff check --fix .
@@ -106,4 +115,4 @@ $(ASSETS): $(SOURCES) $(MODULES)
 	@$(NODE) npm run --silent build
 	@touch $@
 
-.PHONY: help run demo test check format peers install assets lock clean
+.PHONY: help run demo test test-mariadb check audit format peers install assets lock clean

@@ -42,7 +42,7 @@ def with_patience(session: Session, action: Callable[[], Result], *, attempts: i
             session.rollback()
             log.info("trying %s again: %s", what, error.orig)
             # Those who met do not meet again.
-            time.sleep(random.uniform(0, LONGEST_PAUSE * attempt))  # noqa: S311
+            time.sleep(random.uniform(0, LONGEST_PAUSE * attempt))  # noqa: S311  # nosec B311
     raise AssertionError("unreachable")
 
 

@@ -32,7 +32,9 @@ START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 SERVICES = {"mariadb", "redis_server", "clamd"}
 
-ALL_DATABASES = os.environ.get("MILLWRIGHT_DATABASES", "") == "all"
+# Which databases the tests run on: on SQLite, and those marked ``databases`` on MariaDB too; on both ("all");
+# or on MariaDB alone ("mariadb").
+DATABASES = os.environ.get("MILLWRIGHT_DATABASES", "")
 ABOUT_THE_RUN = {"MILLWRIGHT_DATABASES", "MILLWRIGHT_NO_SKIP", "MILLWRIGHT_LONG"}
 NO_SKIP = os.environ.get("MILLWRIGHT_NO_SKIP", "") not in ("", "0")
 LONG = os.environ.get("MILLWRIGHT_LONG", "") not in ("", "0")
@@ -62,17 +64,17 @@ def share_templates() -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test marked ``databases`` runs on each of the databases that the product supports.
 
-    Marked are those whose SQL, locks or times a database could see differently. The long run does the
-    same with every test that uses a database, but those marked ``sqlite`` and those of the API
-    (MILLWRIGHT_DATABASES=all): it takes half an hour instead of ten minutes.
+    Marked are those whose SQL, locks or times a database could see differently. With MILLWRIGHT_DATABASES=all
+    every test that uses a database runs on both, and with MILLWRIGHT_DATABASES=mariadb on MariaDB alone; but
+    those marked ``sqlite``.
     """
     definition = metafunc.definition
     if definition.get_closest_marker("sqlite") is not None or "database_url" not in metafunc.fixturenames:
         return
-    marked = definition.get_closest_marker("databases") is not None
-    general = ALL_DATABASES and "api" not in definition.path.parent.parts[-1:]
-    if marked or general:
-        kinds = ["sqlite", pytest.param("mariadb", marks=pytest.mark.services)]
+    kinds: list[Any] = ["sqlite", pytest.param("mariadb", marks=pytest.mark.services)]
+    if DATABASES == "mariadb":
+        metafunc.parametrize("database_url", kinds[1:], indirect=True)
+    elif DATABASES == "all" or definition.get_closest_marker("databases") is not None:
         metafunc.parametrize("database_url", kinds, indirect=True)
 
 
@@ -215,12 +217,17 @@ def _emptied_mariadb_url(_mariadb_tables: sa.Engine) -> Iterator[str]:
             connection.exec_driver_sql(f"DROP TABLE {strange}")
         if set(names) - present:
             metadata.create_all(connection)
-        filled = " UNION ALL ".join(
-            f"SELECT '{name}' FROM {name} HAVING COUNT(*) > 0"  # noqa: S608 - the names are our own
-            for name in names
-        )
-        for (name,) in connection.exec_driver_sql(filled).all():
+        for name in _filled(connection):
             connection.exec_driver_sql(f"TRUNCATE TABLE {name}")
+
+
+def _filled(connection: sa.Connection) -> list[str]:
+    """The tables that hold something."""
+    query = " UNION ALL ".join(
+        f"SELECT '{name}' FROM {name} HAVING COUNT(*) > 0"  # noqa: S608 - the names are our own
+        for name in metadata.tables
+    )
+    return list(connection.exec_driver_sql(query).scalars())
 
 
 @pytest.fixture(scope="session")
@@ -348,13 +355,28 @@ def deployed_sqlite(tmp_path_factory: pytest.TempPathFactory, factory_engine: Pr
     return path
 
 
+@pytest.fixture(scope="session")
+def deployed_mariadb(
+    mariadb: servers.MariaDb, factory_engine: ProcessEngine
+) -> Iterator[tuple[str, list[str]]]:
+    """The same on MariaDB: the address of the database, and which of its tables hold something."""
+    with mariadb.database() as url:
+        _deploy(factory_engine, url)
+        database = sa.create_engine(url)
+        with database.connect() as connection:
+            filled = _filled(connection)
+        database.dispose()
+        yield url, filled
+
+
 @pytest.fixture
-def deployed_url(database_url: str, deployed_sqlite: Path, engine: ProcessEngine) -> str:
+def deployed_url(request: pytest.FixtureRequest, database_url: str) -> str:
     """The address of a database with all tables and the processes that ship."""
     if database_url.startswith("sqlite"):
-        shutil.copyfile(deployed_sqlite, database_url.removeprefix("sqlite:///"))
+        deployed: Path = request.getfixturevalue("deployed_sqlite")
+        shutil.copyfile(deployed, database_url.removeprefix("sqlite:///"))
     else:
-        _deploy(engine, database_url)
+        servers.copy_rows(*request.getfixturevalue("deployed_mariadb"), into=database_url)
     return database_url
 
 

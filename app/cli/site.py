@@ -10,6 +10,8 @@ import click
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # nosec B104  # served there only where somebody says so
+
 
 @click.command()
 @click.option("--demo", is_flag=True, help="Load the demonstration factory into an empty database.")
@@ -138,7 +140,8 @@ def run(host: str, port: int, workers: int, threads: int, demo: bool) -> None:
         raise click.ClickException(
             f"Something listens on port {port} already. Choose another, such as: make run PORT={port + 1}"
         )
-    address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}"  # noqa: S104
+    here = host in ("127.0.0.1", EVERYWHERE)
+    address = f"http://{'localhost' if here else host}:{port}"
     os.environ.setdefault("MILLWRIGHT_BASE_URL", address)
     if demo:
         os.environ["MILLWRIGHT_DEMO"] = "1"

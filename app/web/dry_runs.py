@@ -294,7 +294,7 @@ def _form_html(form: TaskForm, refusal: str, element: Any = None) -> Markup:
     html = render_template(
         "studio/dry_run_form.html", form=form, refusal=refusal, element=element, takes_files=takes_files
     )
-    return Markup(html)  # noqa: S704 - it comes from a template, which escapes
+    return Markup(html)  # noqa: S704  # nosec B704  # of a template, which escapes
 
 
 def _refused(form: TaskForm, error: MillwrightError) -> tuple[TaskForm, str]:

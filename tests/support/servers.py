@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Protocol
 
 import pymysql
 import redis
+import sqlalchemy as sa
 
 from app.storage import S3Settings
 
@@ -217,6 +218,17 @@ def mariadb(folder: Path) -> Iterator[MariaDb]:
         yield server
     finally:
         server.stop()
+
+
+def copy_rows(source: str, tables: Iterable[str], *, into: str) -> None:
+    """Copy the rows of tables of a MariaDB database into another of that server, where they are empty."""
+    origin = sa.make_url(source).database
+    database = sa.create_engine(into)
+    with database.begin() as connection:
+        connection.exec_driver_sql("SET foreign_key_checks = 0")
+        for table in tables:
+            connection.exec_driver_sql(f"INSERT INTO {table} SELECT * FROM {origin}.{table}")  # noqa: S608
+    database.dispose()
 
 
 class Redis(Server):

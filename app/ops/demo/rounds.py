@@ -38,7 +38,7 @@ ORDER_DAYS = (4, 12)
 
 def of_the_store(stage: Stage) -> Course:
     """Every working day the store orders what is short, and takes in what has come."""
-    chance = Random(SEED)  # noqa: S311 - nothing secret
+    chance = Random(SEED)  # noqa: S311  # nosec B311  # nothing secret
     while True:
         if stage.now().weekday() < SATURDAY:
             for task in stage.waiting("Reorder"):
@@ -56,7 +56,7 @@ def of_the_technicians(technicians: tuple[str, ...] = TECHNICIANS) -> Callable[[
     """Every working day they do some of the preventive jobs that are due, and see to what these found."""
 
     def course(stage: Stage) -> Course:
-        chance = Random(SEED)  # noqa: S311 - nothing secret
+        chance = Random(SEED)  # noqa: S311  # nosec B311  # nothing secret
         while True:
             if stage.now().weekday() < SATURDAY:
                 for task in stage.waiting("Carry out checklist"):
@@ -71,7 +71,7 @@ def of_the_technicians(technicians: tuple[str, ...] = TECHNICIANS) -> Callable[[
 
 def of_the_meters(stage: Stage) -> Course:
     """Every other week the meters are read of the machines that have plans by the meter."""
-    chance = Random(SEED)  # noqa: S311 - nothing secret
+    chance = Random(SEED)  # noqa: S311  # nosec B311  # nothing secret
     metered = [family for family in FAMILIES if any(care.hours for care in family.care)]
     hours = {code: chance.randrange(4_000, 40_000) for family in metered for code in machines_of(family)}
     while True:

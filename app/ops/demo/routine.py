@@ -66,7 +66,7 @@ def beginnings(until: timedelta, length: timedelta = WEEKS, repairs: int = REPAI
     """So many repairs, over a time that ends ``until`` before the demonstration is loaded; and all rounds."""
     yield Beginning(length, rounds.of_the_store, ends=False)
     yield Beginning(length, rounds.of_the_technicians(), ends=False)
-    chance = Random(SEED)  # noqa: S311 - nothing secret
+    chance = Random(SEED)  # noqa: S311  # nosec B311  # nothing secret
     pace = (length - until) / repairs
     for number in range(repairs):
         machine, trouble = TROUBLES[number % len(TROUBLES)]
@@ -86,7 +86,7 @@ def repair(
     """A fault from its report to its end; with parts, where the store has them."""
 
     def course(stage: Stage) -> Course:
-        chance = Random(seed)  # noqa: S311 - nothing secret
+        chance = Random(seed)  # noqa: S311  # nosec B311  # nothing secret
 
         def hours(least: float, most: float) -> timedelta:
             return timedelta(hours=chance.uniform(least, most) * slowness)

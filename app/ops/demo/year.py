@@ -29,7 +29,7 @@ def beginnings(now: datetime, until: timedelta) -> Iterator[Beginning]:
     yield from routine.beginnings(until, LENGTH, STORY_REPAIRS)
     for family in FAMILIES:
         for code in machines_of(family):
-            chance = Random(f"{SEED} {code}")  # noqa: S311 - nothing secret
+            chance = Random(f"{SEED} {code}")  # noqa: S311  # nosec B311  # nothing secret
             time = now - LENGTH
             for number in count(1):
                 time = _at_work(time + timedelta(days=chance.expovariate(family.faults / 365)), chance)

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape  # nosec B406  # nothing is parsed
 
 from app.engine.core import ProcessEngine
 from app.errors import BusinessError, NotFound
