@@ -17,6 +17,12 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+# What this does beyond adding, and why the version before is not hurt.
+beyond_adding = {
+    "ALTER TABLE spare_parts_usage MODIFY cost NUMERIC(16, 2)": "what either version writes fits",
+    "UPDATE stock_reservations SET reserved_at": "a column that the version before does not know",
+}
+
 LONG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 CONTENT = sa.LargeBinary().with_variant(MEDIUMBLOB(), "mysql", "mariadb")
 

@@ -75,12 +75,13 @@ def test_all_is_new_afterwards_and_never_less_than_before(docker: Docker) -> Non
     steps = [
         "compose build setup",
         "compose run --rm --no-deps backup millwright backup",
-        "compose run --rm --no-deps setup",
+        "compose run --rm --no-deps setup millwright db upgrade",
         "compose up --detach --no-deps --no-recreate --scale web=4 web",
         "stop --time 90 old-0",
         "compose up --detach --no-deps --no-recreate --scale worker=4 worker",
         "compose up --detach --no-deps --no-recreate --scale scheduler=4 scheduler",
         "compose up --detach --no-deps backup",
+        "compose run --rm --no-deps setup",
     ]
     assert [said.index(step) for step in steps] == sorted(said.index(step) for step in steps)
 
