@@ -173,10 +173,8 @@ class Staff:
         while not self._end.is_set() and not self.failures:
             try:
                 self.done.append(self._repair(machine))
-            except SystemExit as refused:
-                self.failures.append(str(refused))
-            except OSError as error:
-                self.failures.append(f"{type(error).__name__}: {error}")
+            except (SystemExit, OSError) as failed:
+                self.failures.append(f"{type(failed).__name__}: {failed}")
 
     def _repair(self, machine: int) -> int:
         """A repair with a part, by those whom the diagrams ask."""
@@ -225,7 +223,12 @@ class Staff:
         self._call("issueSparePartsRequest", token=keeper, partsRequestId=wanted, body=one)
 
     def _call(self, operation: str, **arguments: Any) -> Any:
-        answer = self._api.call(operation, **arguments)
+        try:
+            answer = self._api.call(operation, **arguments)
+        except SystemExit as refused:
+            roles = {token: role for role, token in getattr(self, "_tokens", {}).items()}
+            asked = {**arguments, "token": roles.get(arguments.get("token", ""))}
+            raise SystemExit(f"{refused}\nasked: {asked}") from None
         self.calls[operation] += 1
         return answer
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from app import config
 from app.cli import cli
 from app.ops.backup.sealing import parse_key
 from tests.support.servers import free_port
+from tests.support.site import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -84,6 +86,33 @@ def test_the_image_is_given_what_it_is_built_from() -> None:
     }
     assert copied
     assert copied - let_in == set()
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    for path in (COMPOSE, ROOT / ".github" / "workflows" / "ci.yml"):
+        named = re.findall(r"millwright(?:\}|):(?:\$\{MILLWRIGHT_VERSION:-)?(\d[\d.]*)", path.read_text())
+        assert set(named) == {version}, path.name
+
+
+def test_what_the_image_is_given_is_enough(tmp_path: Path) -> None:
+    """A site is set up from nothing but what the image holds."""
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in [line[1:] for line in ignored if line.startswith("!")]:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy(source, tmp_path / name)
+    shutil.rmtree(tmp_path / "frontend")  # as the image does, once it has built from it
+    data = tmp_path / "data"
+    env = {**environment(data), "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "app.cli", "setup"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Deployed" in done.stdout
 
 
 # -- the services ----------------------------------------------------------------------------------

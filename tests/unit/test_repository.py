@@ -71,6 +71,7 @@ def test_every_setting_is_in_the_example() -> None:
     used |= {name for text in sources for name in re.findall(r'_\w+\(env, "(MILLWRIGHT_\w+)"', text)}
     documented = set(re.findall(r"^#? ?(MILLWRIGHT_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert used
+    used |= set(re.findall(r"\$\{(MILLWRIGHT_\w+)", (ROOT / "docker-compose.yml").read_text()))
     secrets = {name for text in sources for name in re.findall(r'_secret\(env, "(MILLWRIGHT_\w+)"', text)}
     assert used - documented == set()
     assert documented - used - {f"{name}_FILE" for name in secrets} == set()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ class Docker:
         program = ROOT / "tests" / "support" / "pretended_docker.py"
         docker.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{program}" "$@"\n')
         docker.chmod(0o755)
+        self.site = self.folder / "site"
+        (self.site / "deploy").mkdir(parents=True)
+        shutil.copy(ROOT / "deploy" / "upgrade", self.site / "deploy")
 
     @property
     def _state(self) -> Path:
@@ -54,7 +58,7 @@ class Docker:
             "PATIENCE": "3",
             **settings,
         }
-        command = ["/bin/sh", str(ROOT / "deploy" / "upgrade")]
+        command = ["/bin/sh", str(self.site / "deploy" / "upgrade")]
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -101,6 +105,19 @@ def test_without_a_backup_or_a_database_nothing_is_replaced(docker: Docker, fail
     assert docker.upgrade(DOCKER_FAILS=fails).returncode != 0
     assert sorted(docker.state["containers"]) == [f"old-{number}" for number in range(6)]
     assert docker.state["said"][-1] == "failed"
+
+
+def test_the_version_is_written_down_for_later_commands(docker: Docker) -> None:
+    settings = docker.site / ".env"
+    settings.write_text("MILLWRIGHT_VERSION=0.1.0\nMILLWRIGHT_SMTP_URL=smtp://mail\n")
+    settings.chmod(0o600)
+    assert docker.upgrade(becomes="unhealthy", MILLWRIGHT_VERSION="0.2.0").returncode == 1
+    assert "MILLWRIGHT_VERSION=0.1.0" in settings.read_text()
+    for version in ("0.2.0", "0.3.0"):
+        assert docker.upgrade(MILLWRIGHT_VERSION=version).returncode == 0
+    assert docker.upgrade().returncode == 0
+    assert settings.read_text() == "MILLWRIGHT_SMTP_URL=smtp://mail\nMILLWRIGHT_VERSION=0.3.0\n"
+    assert settings.stat().st_mode & 0o777 == 0o600
 
 
 def test_an_image_of_a_registry_is_fetched_and_not_built(docker: Docker) -> None:
