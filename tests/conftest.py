@@ -380,6 +380,20 @@ def deployed_url(request: pytest.FixtureRequest, database_url: str) -> str:
     return database_url
 
 
+@pytest.fixture(scope="module")
+def shared_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Such a database for all tests of a module, which leave it as it is."""
+    if DATABASES == "mariadb":
+        deployed = request.getfixturevalue("deployed_mariadb")
+        with request.getfixturevalue("mariadb").database() as url:
+            _create_tables(url).dispose()
+            servers.copy_rows(*deployed, into=url)
+            yield url
+    else:
+        path = tmp_path_factory.mktemp("shared") / "shared.db"
+        yield f"sqlite:///{shutil.copyfile(request.getfixturevalue('deployed_sqlite'), path)}"
+
+
 def _deploy(engine: ProcessEngine, url: str) -> None:
     from app.processes import deploy_shipped
 

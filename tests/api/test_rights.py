@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from werkzeug.test import TestResponse
@@ -26,8 +24,6 @@ ROLES = {
     "M": Role.MAINTENANCE_MANAGER,
     "I": Role.INVENTORY_MANAGER,
 }
-# Who may what is decided before a database is asked.
-pytestmark = pytest.mark.sqlite
 
 ENDPOINTS = {(endpoint.method, endpoint.documented_path): endpoint for endpoint in endpoints()}
 
@@ -44,13 +40,15 @@ def test_every_permission_is_used() -> None:
 
 @pytest.fixture(scope="module")
 def shared_api(
-    deployed_sqlite: Path, factory_engine: ProcessEngine, tmp_path_factory: pytest.TempPathFactory
+    shared_url: str, factory_engine: ProcessEngine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     """One factory for all endpoints: calls that are refused change nothing, and others find nothing."""
     folder = tmp_path_factory.mktemp("rights")
-    url = f"sqlite:///{shutil.copyfile(deployed_sqlite, folder / 'rights.db')}"
     unlimited = "1000000 per minute"
-    with application(url, folder, MILLWRIGHT_RATE_ANONYMOUS=unlimited) as app, beside(url) as session:
+    with (
+        application(shared_url, folder, MILLWRIGHT_RATE_ANONYMOUS=unlimited) as app,
+        beside(shared_url) as session,
+    ):
         yield Api(app, session)
 
 

@@ -26,8 +26,6 @@ from tests import factories
 from tests.api.conftest import Api, Caller
 from tests.support import servers
 
-pytestmark = pytest.mark.sqlite
-
 ELSEWHERE = "https://reports.example"
 
 

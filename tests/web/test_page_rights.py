@@ -6,9 +6,7 @@ Records that are somebody's own are not told apart here: to those who may not se
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -33,8 +31,6 @@ NUMBER, NAME = "987654", "nothing"  # of nothing that there is
 _VARIABLE = re.compile(r"<(?:(?P<converter>\w+)(?:\('(?P<first>[\w-]+)'.*?\))?:)?(?P<name>\w+)>")
 # Where the right depends on what is named, what the row is about.
 NAMED = {"/import/<kind>": "/import/machines"}
-# Who may what is decided before a database is asked.
-pytestmark = pytest.mark.sqlite
 
 
 class People:
@@ -68,12 +64,11 @@ def _session(browser: FlaskClient) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def people(deployed_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+def people(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     """One factory for all pages: who is refused changes nothing, and others find nothing to change."""
     folder = tmp_path_factory.mktemp("page-rights")
-    url = f"sqlite:///{shutil.copyfile(deployed_sqlite, folder / 'rights.db')}"
     unlimited = dict.fromkeys(("MILLWRIGHT_RATE_ANONYMOUS", "MILLWRIGHT_RATE_SIGN_IN"), "1000000 per minute")
-    with application(url, folder, **unlimited) as app, beside(url) as session:
+    with application(shared_url, folder, **unlimited) as app, beside(shared_url) as session:
         with unit_of_work(session):
             department = factories.make_department(session)
             users = {

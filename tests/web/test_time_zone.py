@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-import pytest
-
 from app.clock import ManualClock
 from app.domain import settings
 from app.domain.preventive import due
@@ -15,7 +13,6 @@ from app.ops import runtime
 from tests.support.application import application
 
 
-@pytest.mark.sqlite
 def test_pages_jobs_and_processes_know_the_same_day(
     deployed_url: str, tmp_path: Path, clock: ManualClock
 ) -> None:
