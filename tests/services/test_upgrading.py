@@ -146,6 +146,9 @@ class Staff:
             "items"
         ]
         assert len(machines) >= CLIENTS
+        for machine in machines:
+            plenty = {"partId": self._part_of(machine["id"]), "quantity": 1000}
+            self._call("recordStockIn", token=self._tokens["INVENTORY_MANAGER"], body=plenty)
         self._end = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, args=(machine["id"],)) for machine in machines[:CLIENTS]
@@ -167,7 +170,7 @@ class Staff:
         while len(self.done) < wanted and not self.failures:
             assert time.monotonic() < deadline, f"{len(self.done)} of {wanted} repairs: {self.calls}"
             time.sleep(0.1)
-        assert self.failures == []
+        assert not self.failures, self.failures[0]
 
     def _work(self, machine: int) -> None:
         while not self._end.is_set() and not self.failures:
@@ -203,10 +206,7 @@ class Staff:
 
     def _order_a_part(self, request: int, machine: int) -> None:
         technician = self._tokens["MAINTENANCE_TECH"]
-        part = self._call("listMachineSpareParts", token=technician, machineId=machine)["items"][0]["part"][
-            "id"
-        ]
-        lines = [{"partId": part, "quantity": 1, "reason": "It is worn."}]
+        lines = [{"partId": self._part_of(machine), "quantity": 1, "reason": "It is worn."}]
         order = {"maintenanceRequestId": request, "lines": lines}
         wanted = self._call("createSparePartsRequest", token=technician, body=order)["id"]
         deadline = time.monotonic() + PATIENCE
@@ -221,6 +221,11 @@ class Staff:
             time.sleep(0.1)
         keeper, one = self._tokens["INVENTORY_MANAGER"], {"quantityIssued": 1}
         self._call("issueSparePartsRequest", token=keeper, partsRequestId=wanted, body=one)
+
+    def _part_of(self, machine: int) -> int:
+        technician = self._tokens["MAINTENANCE_TECH"]
+        fitted = self._call("listMachineSpareParts", token=technician, machineId=machine)["items"]
+        return int(fitted[0]["part"]["id"])
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         try:

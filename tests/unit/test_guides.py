@@ -48,6 +48,40 @@ def test_the_scenario_in_the_guide_runs(engine: ProcessEngine) -> None:
     assert result.failures == []
 
 
+# What guides set off besides the names of pages, fields and buttons: people of the story, and sentences.
+SET_OFF = {
+    "administrators-guide.md": {"A new user", "Absences of others"},
+    "getting-started.md": {
+        "Grace Odum", "Ivo Petrov", "Maria Duarte", "Tomasz Wolski",
+        "Something listens on port 5000 already", "This Python cannot make virtual environments",
+    },
+    "managers-guide.md": {
+        "Resolve by hand or skip?", "is not done and not needed", "the button under it does it",
+        "“The scheduler has not looked since …”",
+    },
+    "process-owners-guide.md": {"A draft is yours.", "As Maintenance manager"},
+    "staff-guide.md": {"Recording a movement", "The camera does not start."},
+}  # fmt: skip
+WHERE_NAMES_ARE = ("app/**/*.html", "app/**/*.py", "frontend/**/*.ts", "workflows/**/*.*", "forms/*.form")
+
+
+@pytest.fixture(scope="module")
+def product() -> str:
+    """All words of the pages, and of what makes them."""
+    files = [path for pattern in WHERE_NAMES_ARE for path in ROOT.glob(pattern)]
+    return re.sub(r"\s+", " ", " ".join(path.read_text(encoding="utf-8") for path in files)).lower()
+
+
+@pytest.mark.parametrize("guide", SET_OFF)
+def test_guides_name_pages_and_buttons_that_there_are(guide: str, product: str) -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / "docs" / guide).read_text(encoding="utf-8"), flags=re.DOTALL)
+    emphasised = re.findall(r"\*\*([^*]+)\*\*|(?<!\*)\*([^*\n]+)\*(?!\*)", text)
+    named = {re.sub(r"\s+", " ", strong or weak) for strong, weak in emphasised} - SET_OFF[guide]
+    assert named
+    pages = {name for each in named for name in re.split(", (?=[A-Z])", each)}  # “Monitor, Alerts”
+    assert {name for name in pages if name.rstrip(".:").lower() not in product} == set()
+
+
 PAGES = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"]
 
 
