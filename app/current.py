@@ -43,8 +43,8 @@ class SignedIn(UserMixin):
         return f"{self.session_id}:{self.session_key}"
 
 
-def signed_in(user: User, session: UserSession, department_name: str = "") -> SignedIn:
-    """A user as the request knows them, signed in with this session."""
+def signed_in(user: User, session: UserSession | None, department_name: str = "") -> SignedIn:
+    """A user as the request knows them, signed in with this session; a job that acts for them has none."""
     return SignedIn(
         id=user.id,
         name=user.name,
@@ -54,8 +54,8 @@ def signed_in(user: User, session: UserSession, department_name: str = "") -> Si
         language=user.language,
         department_id=user.department_id,
         department_name=department_name,
-        session_id=session.id,
-        session_key=session.token_id or "",
+        session_id=session.id if session else 0,
+        session_key=(session.token_id if session else None) or "",
     )
 
 

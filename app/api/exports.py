@@ -1,10 +1,10 @@
-"""Exports: reports that are written in the background and kept for some days."""
+"""Exports: reports and lists that are written in the background and kept for some days."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
+from flask import Response
 from pydantic import Field
 
 from app.access import permissions
@@ -20,6 +20,7 @@ from app.domain.reports.catalogue import ReportName
 from app.errors import BusinessError
 from app.exports.formats import FileFormat
 from app.jobs import export_writing
+from app.stored_files import response_of_export
 
 resource = Resource("Exports", "Reports that are written in the background, for the caller alone.")
 
@@ -44,7 +45,9 @@ class ExportOut(Out):
     """An export: where it stands, and how long its file is kept."""
 
     id: int
-    report: ReportName
+    report: ReportName | Literal["list"] = Field(
+        description="The name of the report; `list` for a list that was asked for on its page."
+    )
     title: str
     format: FileFormat
     state: ExportState
@@ -102,15 +105,15 @@ def get_export(export_id: Id) -> Export:
     needs="account:use",
     answers=Download,
     media=[form.media_type for form in FileFormat],
+    etag=True,
 )
-def get_export_file(export_id: Id) -> Download:
-    """Get the file of an export that is written."""
+def get_export_file(export_id: Id) -> Response:
+    """Get the file of an export that is written, or the range of it that is asked for."""
     session = calls.session()
     row = exports.find(session, export_id, calls.user_id())
     if row.state != ExportState.DONE:
         raise BusinessError("NOT_WRITTEN", "This export is not written yet; ask again later.")
-    pieces: Iterator[bytes] = exports.pieces(session, row.id)
-    return Download(b"".join(pieces), row.media_type, row.file_name)
+    return response_of_export(row)
 
 
 @resource.delete("/exports/{export_id}", needs="account:use")

@@ -164,12 +164,15 @@ def worker(scheduler: bool, burst: bool) -> None:
 
     Where MILLWRIGHT_METRICS_PORT is set, /healthz, /readyz and /metrics are answered there meanwhile.
     """
+    from app import create_app
     from app.jobs.worker import work
     from app.ops import runtime, side_door
+    from app.web.list_exports import ListReports
 
     _refuse_unfinished()
     with runtime.site() as site:
         jobs = site.jobs()
+        jobs.write_lists_with(ListReports(create_app))
         with side_door.beside(site, jobs):
             work(jobs, scheduler=scheduler, burst=burst)
 

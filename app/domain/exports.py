@@ -1,4 +1,4 @@
-"""Reports that are written in the background: asked for, written bit by bit, taken away, forgotten.
+"""Reports and long lists that are written in the background: asked for, written, taken away, forgotten.
 
 A file is kept in the database in pieces, so that whichever node has written it, any other can hand it out;
 it is gone after some days.
@@ -25,6 +25,7 @@ KEPT = timedelta(days=7)  # then the file is removed
 PIECE = 512 * 1024  # bytes
 MOST_WAITING = 10  # exports of one person that are not written yet
 LINK = "/exports"
+LIST = "list"  # what an export is of that is a list of the pages, and no report
 
 
 class ExportState(StrEnum):
@@ -37,7 +38,10 @@ class ExportState(StrEnum):
 
 
 class Export(Base):
-    """A report that somebody wants as a file. ``scope`` is what it is of, as far as they may see it.
+    """A report or a list that somebody wants as a file.
+
+    ``report`` is its name, or :data:`LIST`. ``scope`` is what a report is of, as far as they may see it,
+    or the address of a list, which is asked again in their name.
 
     ``rows_written`` of ``rows_expected`` is its progress; the latter is an estimate.
     """

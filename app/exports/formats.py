@@ -28,11 +28,14 @@ class FileFormat(StrEnum):
 class _Writer:
     media_type: str
     write: Callable[[Report, BinaryIO], None]
+    most_rows: int | None = None
 
 
 _WRITERS = {
-    FileFormat.XLSX: _Writer("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", xlsx.write),
-    FileFormat.PDF: _Writer("application/pdf", pdf.write),
+    FileFormat.XLSX: _Writer(
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", xlsx.write, xlsx.MOST_ROWS
+    ),
+    FileFormat.PDF: _Writer("application/pdf", pdf.write, pdf.MOST_ROWS),
     FileFormat.CSV: _Writer("text/csv", csv.write),
 }
 
@@ -43,6 +46,12 @@ def write(report: Report, form: str, stream: BinaryIO) -> None:
     :raises ExportError: it has more rows than the format can hold
     """
     _WRITERS[FileFormat(form)].write(report, stream)
+
+
+def too_long(form: str, rows: int) -> int | None:
+    """The most rows that such a file holds, where it would have more; else None."""
+    most = _WRITERS[FileFormat(form)].most_rows
+    return most if most is not None and rows > most else None
 
 
 def file_name(report: Report, form: str) -> str:

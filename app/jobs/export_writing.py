@@ -1,10 +1,11 @@
-"""Writes reports that people have asked for as files, outside of any transaction, and says how far it is."""
+"""Writes the files that people have asked for, outside of any transaction, and says how far it is."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 KIND = "export"
 IN_MEMORY = 2_000_000  # bytes; larger files are written to disk
 TELL_EVERY = 1.0  # seconds between two notes of progress
+# Makes the list at an address of the site, as a user sees it; its rows are read inside the block.
+Lists = Callable[[int, str], AbstractContextManager[Report]]
 _OF_PARTS = (ReportName.INVENTORY, ReportName.CONSUMPTION, ReportName.VALUATION)
 
 
@@ -52,15 +55,13 @@ def _write(engine: ProcessEngine, session: Session, payload: Mapping[str, Any], 
         if row is None or row.state == ExportState.DONE:
             return  # removed meanwhile, or written by somebody whose lease ran out
         row.state, row.rows_written = ExportState.RUNNING, 0
-        name, form, scope = row.report, row.format, scope_values.restored(row.scope)
-    export_id = int(payload["export"])
+    export_id, form = row.id, row.format
     try:
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file, Session(session.get_bind()) as reading:
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             stream = cast(BinaryIO, file)
-            report = catalogue.build(reading, name, scope)
-            counted = replace(report, rows=_counted(report, session, export_id))
-            formats.write(counted, form, stream)
-            reading.rollback()
+            with _built(session, row) as report:
+                counted = replace(report, rows=_counted(report, session, export_id))
+                formats.write(counted, form, stream)
             stream.seek(0)
             with unit_of_work(session):
                 done = session.get(Export, export_id, with_for_update=True, populate_existing=True)
@@ -73,6 +74,21 @@ def _write(engine: ProcessEngine, session: Session, payload: Mapping[str, Any], 
             failed = session.get(Export, export_id, with_for_update=True, populate_existing=True)
             if failed is not None:
                 exports.fail(session, failed, str(error))
+
+
+@contextmanager
+def _built(session: Session, row: Export) -> Iterator[Report]:
+    """What is to be written; its rows are read inside the block."""
+    if row.report == exports.LIST:
+        lists: Lists | None = session.info.get("lists")
+        if lists is None:
+            raise jobs.TryLater("this process has no pages to make lists with")
+        with lists(row.user_id, row.scope["address"]) as report:
+            yield report
+    else:
+        with Session(session.get_bind()) as reading:
+            yield catalogue.build(reading, row.report, scope_values.restored(row.scope))
+            reading.rollback()
 
 
 def _counted(report: Report, session: Session, export_id: int) -> Iterator[Row]:

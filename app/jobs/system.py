@@ -76,6 +76,10 @@ class JobSystem:
         often = interval if lease >= LEASE else min(interval, lease / 6)
         self.sweeper = Sweeper(self.sweep, interval=often)
 
+    def write_lists_with(self, lists: export_writing.Lists) -> None:
+        """Say what makes the lists that people want as files; without it such exports are left to others."""
+        self.sessions.configure(info={"mailer": self.mailer, "lists": lists})
+
     def listen(self) -> None:
         """From now on, announce what commits of this process queue."""
         announce_to(self.database, self.queue.announce if self.queue else self.sweeper.wake)

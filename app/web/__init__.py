@@ -24,6 +24,7 @@ from app.web import (
     instances,
     label_sheets,
     labels,
+    list_exports,
     listing,
     machine_forms,
     machine_parts,
@@ -120,6 +121,7 @@ PAGES = (
 def init_web(app: Flask) -> None:
     """Register the pages, and what their templates use."""
     people.init_sign_in(app)
+    list_exports.init_list_exports(app)
     assets.init_assets(app)
     formatting.init_formatting(app)
     labels.init_labels(app)

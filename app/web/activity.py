@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from app import clock
-from app.database import unit_of_work
 from app.domain import activity
 from app.domain.activity import ActivityLog
 from app.domain.analytics.calendar import midnight
 from app.domain.entities import EntityType
 from app.domain.people import User
 from app.domain.queries import people
-from app.domain.reports.model import Kind, Value
-from app.exports import csv
-from app.exports.formats import FileFormat
+from app.domain.reports.model import Kind
 from app.extensions import db
 from app.web import activity_words, list_files, listing
 from app.web.list_files import FileColumn
@@ -72,7 +67,7 @@ def listing_page() -> str:
     )
 
 
-@pages.get("/activity/export.<form>")
+@pages.route("/activity/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export(form: str) -> ResponseReturnValue:
     """The log as a file, with its filters. That somebody took it becomes an entry of the log itself."""
@@ -84,36 +79,15 @@ def export(form: str) -> ResponseReturnValue:
         action="Action",
         **{"from": "From", "until": "Until"},
     )
-    if form not in list(FileFormat):
-        abort(404)
-    with unit_of_work(db.session()) as session:
-        said = {name: request.args[name] for name in FILTERS if request.args.get(name)}
-        entry = activity.record(
-            session, "EXPORT_ACTIVITY_LOG", EntityType.ACTIVITY_LOG, None, me().id, after=said
-        )
-        up_to = entry.id - 1
-    filters = _filters()
-    if form == FileFormat.CSV:
-        return _streamed(up_to, filters)
-    rows = people.each_activity_entry(db.session(), up_to=up_to, **filters)
-    return list_files.answer(form, NAME, "Activity log", COLUMNS, rows, narrowed=narrowed)
+    said = {name: request.args[name] for name in FILTERS if request.args.get(name)}
 
+    def note(session: Session) -> None:
+        activity.record(session, "EXPORT_ACTIVITY_LOG", EntityType.ACTIVITY_LOG, None, me().id, after=said)
 
-def _streamed(up_to: int, filters: dict[str, Any]) -> Response:
-    """The log as CSV, sent while it is read: however long it is, the first lines come at once."""
-    zone, database = site().zone, db.engine
-
-    def lines() -> Iterator[tuple[Value, ...]]:
-        yield tuple(column.heading for column in COLUMNS)
-        # The request and its session have ended by then.
-        with Session(database) as session:
-            for entry in people.each_activity_entry(session, up_to=up_to, **filters):
-                yield tuple(column.value(entry) for column in COLUMNS)
-
-    response = Response(csv.encoded(lines(), zone), mimetype=FileFormat.CSV.media_type)
-    day = clock.now().astimezone(zone).date()
-    response.headers.set("Content-Disposition", "attachment", filename=f"{NAME}-{day:%Y-%m-%d}.csv")
-    return response
+    # Who is only asked whether it shall be written in the background is not told how long the log is.
+    most = None if request.method == "POST" else list_files.AT_ONCE + 1
+    entries = people.every_activity_entry(db.session(), most_counted=most, **_filters())
+    return list_files.answer(form, NAME, "Activity log", COLUMNS, entries, narrowed=narrowed, note=note)
 
 
 def _filters() -> dict[str, Any]:

@@ -136,11 +136,11 @@ def _pages_of(catalogue: Catalogue) -> Blueprint:
             url_with=listing.url_with,
         )
 
-    @pages.get(f"{path}/export.<form>")
+    @pages.route(f"{path}/export.<form>", methods=list_files.METHODS)
     @may_read
     def export(form: str) -> ResponseReturnValue:
         narrowed = listing.in_words(q="Search", active="In use")
-        rows = _found(catalogue, 1, EVERY).items
+        rows = _found(catalogue, 1, EVERY)
         return list_files.answer(form, catalogue.path, catalogue.many, COLUMNS, rows, narrowed=narrowed)
 
     @pages.route(f"{path}/new", methods=["GET", "POST"])

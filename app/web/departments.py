@@ -66,12 +66,12 @@ def listing_page() -> str:
     )
 
 
-@pages.get("/departments/export.<form>")
+@pages.route("/departments/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export(form: str) -> ResponseReturnValue:
     """The list as a file, with its filters."""
     narrowed = listing.in_words(q="Search", active="In use")
-    rows = _found(1, EVERY).items
+    rows = _found(1, EVERY)
     return list_files.answer(form, "departments", "Departments", COLUMNS, rows, narrowed=narrowed)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from flask import (
     Blueprint,
-    Response,
     abort,
     current_app,
     flash,
@@ -20,7 +18,6 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
-from sqlalchemy.orm import Session
 
 from app.access import permissions
 from app.database import unit_of_work
@@ -34,6 +31,7 @@ from app.exports import formats
 from app.exports.formats import FileFormat
 from app.extensions import db
 from app.jobs import export_writing
+from app.stored_files import response_of_export
 from app.web.list_files import IN_MEMORY
 from app.web.people import current_actor, me, permission_required
 from app.web.reports import ABOUT, asked_for, report_name
@@ -116,7 +114,7 @@ def download(export_id: int) -> ResponseReturnValue:
     row = exports.find(db.session(), export_id, me().id)
     if row.state != ExportState.DONE:
         raise NotFound("This export is not written yet.")
-    return response_of(row)
+    return response_of_export(row)
 
 
 @pages.post("/exports/<int:export_id>/delete")
@@ -127,19 +125,3 @@ def delete(export_id: int) -> ResponseReturnValue:
         exports.remove(session, exports.find(session, export_id, me().id))
     flash("The export is removed.", "success")
     return redirect(url_for("exports.listing"))
-
-
-def response_of(row: exports.Export) -> Response:
-    """A kept file as a download, piece by piece."""
-    database, export_id, name, size = db.engine, row.id, row.file_name, row.size
-
-    def content() -> Iterator[bytes]:
-        # In a session of its own: the answer is sent after the request's has ended.
-        with Session(database) as session:
-            yield from exports.pieces(session, export_id)
-
-    response = Response(content(), mimetype=row.media_type)
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    response.content_length = size
-    response.headers["Cache-Control"] = "private, no-store"
-    return response

@@ -21,6 +21,7 @@ from app.domain.imports.kind import Kind, Preview
 from app.domain.imports.kinds import KINDS
 from app.domain.imports.problems import ImportRefused
 from app.domain.imports.sheets import LEAVE_OUT, MAX_BYTES, MAX_ROWS
+from app.domain.queries.paging import Page
 from app.domain.reports.model import Kind as CellKind
 from app.errors import BusinessError, Forbidden
 from app.exports import import_templates
@@ -129,15 +130,17 @@ def columns(kind: str, file_id: int) -> ResponseReturnValue:
     return redirect(url_for("imports.preview", kind=kind, file_id=file_id))
 
 
-@pages.get("/import/<kind>/<int:file_id>/problems.<form>")
+@pages.route("/import/<kind>/<int:file_id>/problems.<form>", methods=list_files.METHODS)
 @login_required
 def problems(kind: str, file_id: int, form: str) -> ResponseReturnValue:
     """All that is wrong with the file, as a file."""
     found = _kind(kind)
     row = kept.find(db.session(), file_id, me().id, found.name)
     report = _look(found, row, MOST_PROBLEMS).report
+    listed = Page(report.problems, len(report.problems), 1, MOST_PROBLEMS)
     name, title = f"{found.name}-problems", f"Problems of {row.file_name}"
-    return list_files.answer(form, name, title, PROBLEM_COLUMNS, report.problems, narrowed=[row.file_name])
+    said = [row.file_name]
+    return list_files.answer(form, name, title, PROBLEM_COLUMNS, listed, narrowed=said, back=".preview")
 
 
 @pages.post("/import/<kind>/<int:file_id>")

@@ -80,14 +80,14 @@ def listing_page() -> str:
     )
 
 
-@pages.get("/machines/export.<form>")
+@pages.route("/machines/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export(form: str) -> ResponseReturnValue:
     """The list as a file, with its filters."""
     narrowed = listing.in_words(
         q="Search", status="Status", criticality="Criticality", department="Department"
     )
-    return list_files.answer(form, "machines", "Machines", COLUMNS, found(1, EVERY).items, narrowed=narrowed)
+    return list_files.answer(form, "machines", "Machines", COLUMNS, found(1, EVERY), narrowed=narrowed)
 
 
 def found(page: int, page_size: int) -> Page[Machine]:

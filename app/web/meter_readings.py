@@ -53,12 +53,12 @@ def listing_page(machine_id: int) -> str:
     return _page(_get(machine_id), ReadingForm(kind=ReadingKind.READING))
 
 
-@pages.get("/machines/<int:machine_id>/meter/export.<form>")
+@pages.route("/machines/<int:machine_id>/meter/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export(machine_id: int, form: str) -> ResponseReturnValue:
     """All readings as a file."""
     machine = _get(machine_id)
-    rows = lists.readings_of(db.session(), machine_id, page_size=EVERY).items
+    rows = lists.readings_of(db.session(), machine_id, page_size=EVERY)
     title = f"Meter readings of {machine.name}"
     return list_files.answer(form, "meter-readings", title, COLUMNS, rows)
 

@@ -69,7 +69,7 @@ def listing_page() -> str:
     )
 
 
-@pages.get("/parts/export.<form>")
+@pages.route("/parts/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export(form: str) -> ResponseReturnValue:
     """The list as a file, with its filters."""
@@ -78,7 +78,7 @@ def export(form: str) -> ResponseReturnValue:
         method = settings.costing_method(db.session())
         columns = (*COLUMNS, FileColumn("Value", lambda row: row.value(method), Kind.MONEY, total=True))
     narrowed = listing.in_words(q="Search", group="Group", low="Below minimum", show="With unused")
-    rows = _found(1, EVERY).items
+    rows = _found(1, EVERY)
     return list_files.answer(form, "spare-parts", "Spare parts", columns, rows, narrowed=narrowed)
 
 

@@ -81,12 +81,12 @@ def listing_page() -> str:
     )
 
 
-@pages.get("/preventive/export.<form>")
+@pages.route("/preventive/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export(form: str) -> ResponseReturnValue:
     """The list as a file, with its filters."""
     narrowed = listing.in_words(q="Search", show="Plans", kind="By", overdue="Overdue")
-    rows = _found(1, EVERY).items
+    rows = _found(1, EVERY)
     return list_files.answer(form, "preventive-plans", "Preventive plans", COLUMNS, rows, narrowed=narrowed)
 
 

@@ -73,12 +73,12 @@ def listing_page() -> str:
     )
 
 
-@pages.get("/replenishments/export.<form>")
+@pages.route("/replenishments/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export(form: str) -> ResponseReturnValue:
     """The list as a file, with its filters."""
     narrowed = listing.in_words(q="Search", status="Status", late="Late")
-    rows = _found(1, EVERY).items
+    rows = _found(1, EVERY)
     return list_files.answer(form, "replenishments", "Replenishments", COLUMNS, rows, narrowed=narrowed)
 
 

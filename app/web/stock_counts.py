@@ -76,7 +76,7 @@ def listing_page() -> str:
     )
 
 
-@pages.get("/stock/counts/export.<form>")
+@pages.route("/stock/counts/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export(form: str) -> ResponseReturnValue:
     """The list as a file, with its filters."""
@@ -91,7 +91,7 @@ def export(form: str) -> ResponseReturnValue:
         FileColumn("Closed by", lambda row: row.closer.name if row.closer else None),
     )
     narrowed = listing.in_words(q="Search", status="Status")
-    rows = _found(1, EVERY).items
+    rows = _found(1, EVERY)
     return list_files.answer(form, "stock-counts", "Stock counts", columns, rows, narrowed=narrowed)
 
 
@@ -193,7 +193,7 @@ def review(count_id: int) -> ResponseReturnValue:
     return _review(_get(count_id))
 
 
-@pages.get("/stock/counts/<int:count_id>/review/export.<form>")
+@pages.route("/stock/counts/<int:count_id>/review/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export_lines(count_id: int, form: str) -> ResponseReturnValue:
     """All lines of a count as a file."""
@@ -215,10 +215,10 @@ def export_lines(count_id: int, form: str) -> ResponseReturnValue:
         FileColumn("Counted at", lambda row: row.counted_at, Kind.DATETIME),
         FileColumn("Notes", lambda row: row.notes),
     )
-    lines = stock_counts.list_lines(session, count.id, page_size=EVERY).items
+    lines = stock_counts.list_lines(session, count.id, page_size=EVERY)
     title = f"Stock count {count.business_key}, {count.location.name}"
     said = [label("stock_count", count.status).text, count.selection]
-    return list_files.answer(form, count.business_key, title, columns, lines, narrowed=said)
+    return list_files.answer(form, count.business_key, title, columns, lines, narrowed=said, back=".review")
 
 
 @pages.post("/stock/counts/<int:count_id>/recount")

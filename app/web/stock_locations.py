@@ -59,7 +59,7 @@ def listing_page() -> str:
     )
 
 
-@pages.get("/stock/locations/export.<form>")
+@pages.route("/stock/locations/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export(form: str) -> ResponseReturnValue:
     """The list as a file, with its filters."""
@@ -71,7 +71,7 @@ def export(form: str) -> ResponseReturnValue:
         FileColumn("Pieces", lambda row: lying.get(row.id, (0, 0))[1], Kind.INTEGER, total=True),
     )
     narrowed = listing.in_words(q="Search", active="In use")
-    rows = _found(1, EVERY).items
+    rows = _found(1, EVERY)
     return list_files.answer(form, "stock-locations", "Stock locations", columns, rows, narrowed=narrowed)
 
 

@@ -119,12 +119,12 @@ def listing_page() -> str:
     )
 
 
-@pages.get("/stock/movements/export.<form>")
+@pages.route("/stock/movements/export.<form>", methods=list_files.METHODS)
 @permission_required(MOVEMENTS)
 def export(form: str) -> ResponseReturnValue:
     """The ledger as a file, with its filters."""
     narrowed = listing.in_words(q="Search", kind="Kind", since="From", until="Until")
-    rows = _found(1, EVERY).items
+    rows = _found(1, EVERY)
     return list_files.answer(form, "stock-movements", "Stock movements", COLUMNS, rows, narrowed=narrowed)
 
 

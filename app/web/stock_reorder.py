@@ -62,12 +62,12 @@ def reorder_page() -> str:
     )
 
 
-@pages.get("/stock/reorder/export.<form>", endpoint="export")
+@pages.route("/stock/reorder/export.<form>", endpoint="export", methods=list_files.METHODS)
 @permission_required(MOVEMENTS)
 def export(form: str) -> ResponseReturnValue:
     """The reorder list as a file, with its filters."""
     narrowed = [f"Looking {_days()} days ahead", *listing.in_words(q="Search", group="Group")]
-    rows = _found(1, EVERY).items
+    rows = _found(1, EVERY)
     return list_files.answer(form, "reorder-list", "Reorder list", COLUMNS, rows, narrowed=narrowed)
 
 

@@ -14,7 +14,9 @@ from app.domain.analytics.calendar import midnight
 from app.domain.analytics.scope import Scope
 from app.domain.costing import EXPLAINED, NAMES, CostingMethod
 from app.domain.reports import valuation
+from app.domain.reports.catalogue import ReportName
 from app.extensions import db
+from app.jobs import export_writing
 from app.web import list_files, stock
 from app.web.people import permission_required, site
 
@@ -49,12 +51,14 @@ def show() -> str:
     )
 
 
-@pages.get("/stock/valuation/export.<form>", endpoint="export")
+@pages.route("/stock/valuation/export.<form>", endpoint="export", methods=list_files.METHODS)
 @permission_required(stock.COSTS)
 def export(form: str) -> ResponseReturnValue:
     """The valuation, part by part, as a file."""
     scope, _ = _as_of()
-    return list_files.answer_report(form, valuation.build(db.session(), scope))
+    session = db.session()
+    rows = export_writing.expected_rows(session, ReportName.VALUATION)
+    return list_files.answer_report(form, valuation.build(session, scope), rows, back=".show")
 
 
 def _as_of() -> tuple[Scope, bool]:

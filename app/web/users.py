@@ -119,14 +119,14 @@ def listing_page() -> str:
 FILTERS = ("q", "role", "department", "active", "owner")
 
 
-@pages.get("/users/export.<form>")
+@pages.route("/users/export.<form>", methods=list_files.METHODS)
 @permission_required(READ)
 def export(form: str) -> ResponseReturnValue:
     """The list as a file, with its filters."""
     narrowed = listing.in_words(
         q="Search", role="Role", department="Department", active="Active", owner="Process owner"
     )
-    rows = _found(1, EVERY).items
+    rows = _found(1, EVERY)
     return list_files.answer(form, "users", "Users", COLUMNS, rows, narrowed=narrowed)
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
 from app.database import unit_of_work
+from app.domain import exports
 from tests import factories
 from tests.api.conftest import Api
 
@@ -25,6 +32,33 @@ def test_a_report_is_asked_for_written_and_taken_by_its_owner(api: Api) -> None:
     assert api.storekeeper.post("/exports", {"report": "downtime", "format": "csv"}).status_code == 403
     assert api.storekeeper.delete(address).status_code == 204
     assert api.storekeeper.get(f"{address}/file").status_code == 404
+
+
+def test_a_file_is_sent_piece_by_piece_whole_or_in_part(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "PIECE", 4)
+    with unit_of_work(api.session) as session:
+        row = exports.ask(
+            session, api.storekeeper.id, report="list", title="Parts", form="csv", scope={}, rows_expected=1
+        )
+        exports.store(session, row, io.BytesIO(b"0123456789"), "parts.csv", "text/csv")
+    address, read, pieces = f"/exports/{row.id}/file", [], exports.pieces
+
+    def watched(*given: Any) -> Iterator[bytes]:
+        for piece in pieces(*given):
+            read.append(piece)
+            yield piece
+
+    monkeypatch.setattr(exports, "pieces", watched)
+    answer = api.storekeeper.get(address)
+    assert read == [b"0123"]  # the rest is read when whoever has asked wants it
+    assert (answer.data, answer.content_length) == (b"0123456789", 10)
+    assert answer.headers["Content-Disposition"] == "attachment; filename=parts.csv"
+    part = api.storekeeper.get(address, headers={"Range": "bytes=3-8"})
+    assert (part.status_code, part.data, part.content_range.to_header()) == (206, b"345678", "bytes 3-8/10")
+    known = api.storekeeper.get(address, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (known.status_code, known.data) == (304, b"")
+    assert api.storekeeper.get(address, headers={"Range": "bytes=20-"}).status_code == 416
+    assert api.storekeeper.get(f"/exports/{row.id}").json["report"] == "list"
 
 
 def test_a_schedule_is_made_changed_and_ended(api: Api) -> None:

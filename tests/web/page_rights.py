@@ -10,7 +10,7 @@ TABLE = """
 POST      /replenishments/<int:replenishment_id>/<any('arrived', 'date', 'call-off'):saying>  AMI
 GET       /                                                      U
 GET       /activity                                              A
-GET       /activity/export.<form>                                A
+GET POST  /activity/export.<form>                                A
 GET       /analytics                                             ASTMI
 GET       /analytics/<name>                                      U
 GET       /analytics/how                                         ASTMI
@@ -22,7 +22,7 @@ GET       /departments                                           ASTMIO
 GET       /departments/<int:department_id>                       ASTMIO
 GET POST  /departments/<int:department_id>/delete                A
 GET POST  /departments/<int:department_id>/edit                  A
-GET       /departments/export.<form>                             ASTMIO
+GET POST  /departments/export.<form>                             ASTMIO
 GET POST  /departments/new                                       A
 GET       /exports                                               U
 POST      /exports/<int:export_id>/delete                        U
@@ -30,7 +30,7 @@ GET       /exports/<int:export_id>/file                          U
 GET       /failure-codes                                         ASTMIO
 GET POST  /failure-codes/<int:entry_id>/delete                   A
 GET POST  /failure-codes/<int:entry_id>/edit                     A
-GET       /failure-codes/export.<form>                           ASTMIO
+GET POST  /failure-codes/export.<form>                           ASTMIO
 GET POST  /failure-codes/new                                     A
 GET POST  /forgot-password                                       *
 GET       /healthz                                               *
@@ -38,7 +38,7 @@ GET       /import                                                AMI
 GET POST  /import/<kind>                                         A
 GET POST  /import/<kind>/<int:file_id>                           A
 POST      /import/<kind>/<int:file_id>/columns                   A
-GET       /import/<kind>/<int:file_id>/problems.<form>           A
+GET POST  /import/<kind>/<int:file_id>/problems.<form>           A
 GET       /import/<kind>/template.<form>                         A
 GET       /inbox/state                                           U
 GET       /instances/<int:instance_id>/diagram.xml               U
@@ -53,21 +53,21 @@ GET       /machines/<int:machine_id>/history                     ASTMIO
 GET       /machines/<int:machine_id>/label                       ASTMIO
 GET       /machines/<int:machine_id>/meter                       ASTMI
 POST      /machines/<int:machine_id>/meter                       ATM
-GET       /machines/<int:machine_id>/meter/export.<form>         ASTMI
+GET POST  /machines/<int:machine_id>/meter/export.<form>         ASTMI
 GET POST  /machines/<int:machine_id>/parts/<int:part_id>/edit    A
 GET POST  /machines/<int:machine_id>/parts/<int:part_id>/remove  A
 GET POST  /machines/<int:machine_id>/parts/new                   A
 GET       /machines/<int:machine_id>/qr.png                      ASTMIO
 GET       /machines/<int:machine_id>/qr.svg                      ASTMIO
 POST      /machines/<int:machine_id>/recommission                A
-GET       /machines/export.<form>                                ASTMIO
+GET POST  /machines/export.<form>                                ASTMIO
 GET       /machines/labels                                       ASTMIO
 GET       /machines/labels.pdf                                   ASTMIO
 GET POST  /machines/new                                          A
 GET       /maintenance-types                                     ASTMIO
 GET POST  /maintenance-types/<int:entry_id>/delete               A
 GET POST  /maintenance-types/<int:entry_id>/edit                 A
-GET       /maintenance-types/export.<form>                       ASTMIO
+GET POST  /maintenance-types/export.<form>                       ASTMIO
 GET POST  /maintenance-types/new                                 A
 GET       /menu                                                  U
 GET       /metrics                                               *
@@ -105,7 +105,7 @@ GET       /parts-requests/<int:parts_request_id>                 U
 GET       /parts/<int:part_id>                                   ASTMI
 GET POST  /parts/<int:part_id>/delete                            AI
 GET POST  /parts/<int:part_id>/edit                              AI
-GET       /parts/export.<form>                                   ASTMI
+GET POST  /parts/export.<form>                                   ASTMI
 GET       /parts/labels                                          ASTMI
 GET       /parts/labels.pdf                                      ASTMI
 GET POST  /parts/new                                             AI
@@ -114,7 +114,7 @@ GET       /preventive/<int:task_id>                              ASTMI
 GET POST  /preventive/<int:task_id>/deactivate                   AM
 GET POST  /preventive/<int:task_id>/delete                       AM
 GET POST  /preventive/<int:task_id>/edit                         AM
-GET       /preventive/export.<form>                              ASTMI
+GET POST  /preventive/export.<form>                              ASTMI
 GET       /preventive/jobs/<int:job_id>                          ASTMI
 POST      /preventive/jobs/<int:job_id>/call-off                 ASTMI
 GET POST  /preventive/new                                        AM
@@ -131,7 +131,7 @@ GET       /records/<int:record_id>                               U
 GET POST  /register                                              *
 GET       /replenishments                                        AMI
 GET       /replenishments/<int:replenishment_id>                 AMI
-GET       /replenishments/export.<form>                          AMI
+GET POST  /replenishments/export.<form>                          AMI
 GET POST  /report                                                AS
 GET       /reports                                               ASMI
 GET       /reports/<name>                                        U
@@ -157,23 +157,23 @@ POST      /stock/counts/<int:count_id>/lines/<int:line_id>       AI
 POST      /stock/counts/<int:count_id>/post                      AI
 POST      /stock/counts/<int:count_id>/recount                   AI
 GET       /stock/counts/<int:count_id>/review                    AMI
-GET       /stock/counts/<int:count_id>/review/export.<form>      AMI
+GET POST  /stock/counts/<int:count_id>/review/export.<form>      AMI
 GET       /stock/counts/<int:count_id>/sheet                     AMI
-GET       /stock/counts/export.<form>                            AMI
+GET POST  /stock/counts/export.<form>                            AMI
 GET POST  /stock/counts/new                                      AI
 GET       /stock/locations                                       ASTMI
 GET       /stock/locations/<int:location_id>                     ASTMI
 GET POST  /stock/locations/<int:location_id>/delete              AI
 GET POST  /stock/locations/<int:location_id>/edit                AI
-GET       /stock/locations/export.<form>                         ASTMI
+GET POST  /stock/locations/export.<form>                         ASTMI
 GET POST  /stock/locations/new                                   AI
 GET       /stock/movements                                       AMI
-GET       /stock/movements/export.<form>                         AMI
+GET POST  /stock/movements/export.<form>                         AMI
 GET POST  /stock/movements/new/<kind>                            I
 GET       /stock/reorder                                         AMI
-GET       /stock/reorder/export.<form>                           AMI
+GET POST  /stock/reorder/export.<form>                           AMI
 GET       /stock/valuation                                       AMI
-GET       /stock/valuation/export.<form>                         AMI
+GET POST  /stock/valuation/export.<form>                         AMI
 GET       /studio                                                AO
 GET       /studio/<key>                                          AO
 GET       /studio/<key>/compare                                  AMO
@@ -207,7 +207,7 @@ POST      /users/<int:user_id>/send-link                         A
 POST      /users/<int:user_id>/sessions/<int:session_id>/end     A
 POST      /users/<int:user_id>/sessions/end                      A
 POST      /users/<int:user_id>/unlock                            A
-GET       /users/export.<form>                                   AM
+GET POST  /users/export.<form>                                   AM
 GET POST  /users/new                                             A
 """
 

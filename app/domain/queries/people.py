@@ -15,7 +15,7 @@ from app.domain.entities import EntityType
 from app.domain.notifications import Notification
 from app.domain.people import Department, Substitution, User
 from app.domain.queries.filters import between, equal
-from app.domain.queries.paging import Page, matches, page_of
+from app.domain.queries.paging import MAX_PAGE_SIZE, Page, count, matches, page_of
 from app.domain.queries.sorting import Sorts, order_by
 from app.domain.sessions import UserSession, live
 
@@ -222,6 +222,19 @@ def activity_stretch(
         query = query.where(ActivityLog.id < before)
     rows = list(session.scalars(query.order_by(ActivityLog.id.desc())))
     return Stretch(rows[:most], is_newest=before is None, is_oldest=len(rows) <= most)
+
+
+def every_activity_entry(
+    session: Session, *, most_counted: int | None = None, **filters: Any
+) -> Page[ActivityLog]:
+    """All entries there are by now that fit the filters of :func:`activity_entries`, newest first.
+
+    They are read as they are gone through, and counted up to ``most_counted``.
+    """
+    up_to = session.scalar(sa.select(sa.func.max(ActivityLog.id))) or 0
+    entries: Any = each_activity_entry(session, up_to=up_to, **filters)
+    total = count(session, activity_entries(**filters), most_counted)
+    return Page(entries, total, 1, MAX_PAGE_SIZE)
 
 
 def each_activity_entry(session: Session, *, up_to: int, **filters: Any) -> Iterator[ActivityLog]:

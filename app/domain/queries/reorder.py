@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from app import clock
 from app.domain.parts import PartStock, SparePart
-from app.domain.queries.paging import AT_ONCE, EVERY, MAX_PAGE_SIZE, Page, matches
+from app.domain.queries.paging import AT_ONCE, EVERY, MAX_PAGE_SIZE, Page, count, matches
 from app.domain.queries.sorting import Sorts, order_by
 from app.domain.replenishments import ON_ORDER, StockReplenishment
 from app.domain.spare_parts_requests import ISSUABLE_STATUSES, SparePartsRequest, SparePartsRequestLine
@@ -149,13 +149,12 @@ REORDER_SORTS = ("shortage", "partName", "partNumber", "quantity", "onOrder", "c
 
 
 def _page(session: Session, query: sa.Select[Any], page: int, page_size: int) -> Page[ReorderLine]:
+    total = count(session, query)
     if page_size == EVERY:
         rows = session.execute(query.execution_options(yield_per=AT_ONCE))
         every: Any = (_line(row) for row in rows)
-        return Page(items=every, total=0, page=1, page_size=MAX_PAGE_SIZE)
+        return Page(items=every, total=total, page=1, page_size=MAX_PAGE_SIZE)
     page, page_size = max(1, page), min(max(1, page_size), MAX_PAGE_SIZE)
-    counted = query.with_only_columns(sa.literal(1), maintain_column_froms=True).order_by(None)
-    total = session.scalar(sa.select(sa.func.count()).select_from(counted.subquery())) or 0
     found = session.execute(query.limit(page_size).offset((page - 1) * page_size))
     return Page([_line(row) for row in found], total, page, page_size)
 
