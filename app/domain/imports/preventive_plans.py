@@ -234,6 +234,10 @@ class PreventivePlans(Catalogue):
                 kept += session.scalars(sa.select(Machine).where(Machine.id.in_(some)))
         people = {row.values["technician_id"] for row in rows if "technician_id" in row.values}
         kept += session.scalars(sa.select(User).where(User.id.in_(people))) if people else []
+        part_ids = sorted({line["partId"] for row in rows for line in row.values.get("parts", ())})
+        for start in range(0, len(part_ids), CHUNK):
+            some = part_ids[start : start + CHUNK]
+            kept += session.scalars(sa.select(SparePart).where(SparePart.id.in_(some)))
         found: dict[int, PreventiveTask] = {}
         options = selectinload(PreventiveTask.parts).joinedload(PreventiveTaskPart.part)
         for start in range(0, len(ids), CHUNK):
@@ -242,6 +246,7 @@ class PreventivePlans(Catalogue):
                 lock_rows(session, PreventiveTask, some)
             query = sa.select(PreventiveTask).where(PreventiveTask.id.in_(some)).options(options)
             found.update((task.id, task) for task in session.scalars(query))
+        kept += found.values()
         return found
 
     def _plan_one(self, session: Session, plan: Plan, row: ReadRow, sheet: Sheet, context: Context) -> None:
@@ -322,9 +327,11 @@ class PreventivePlans(Catalogue):
             ]
             made.append(task)
         plans.create_tasks(session, by, made)
-        for change in plan.updated:
-            task = plans.get_task(session, int(change.row_id or 0))
-            plans.update_task(session, task, by, **change.after)
+        plans.update_tasks(
+            session,
+            by,
+            [(plans.get_task(session, int(change.row_id or 0)), change.after) for change in plan.updated],
+        )
 
     @property
     def key_words(self) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.domain import activity, values
@@ -106,7 +106,7 @@ def create_task(
             "missed": missed,
         },
     )
-    due.start(session, task, meters.latest_hours(session, machine_id), not_before=task.starts_on)
+    due.start(task, due.Standing(), meters.latest_hours(session, machine_id), not_before=task.starts_on)
     session.add(task)
     session.flush()
     activity.record(
@@ -128,9 +128,8 @@ def prepared(session: Session, **given: Any) -> PreventiveTask:
 def create_tasks(session: Session, by: int | None, tasks: Sequence[PreventiveTask]) -> None:
     """Save many new tasks that :func:`prepared` has made, as :func:`create_task` does one."""
     readings = meters.latest_hours_of(session, {task.machine_id for task in tasks})
-    with session.no_autoflush:
-        for task in tasks:
-            due.start(session, task, readings.get(task.machine_id), not_before=task.starts_on)
+    for task in tasks:
+        due.start(task, due.Standing(), readings.get(task.machine_id), not_before=task.starts_on)
     session.add_all(tasks)
     session.flush()
     entries = (activity.Entry("CREATE_PREVENTIVE_TASK", task.id, after=_picture(task)) for task in tasks)
@@ -148,38 +147,72 @@ def update_task(session: Session, task: PreventiveTask, by: int | None, **change
     :raises BusinessError: as :func:`create_task`; UNKNOWN_MACHINE for another machine once there are logs
     :raises NotFound: it is gone
     """
+    task = lock_task(session, task)
+    update_tasks(session, by, [(task, changes)])
+    return task
+
+
+def update_tasks(
+    session: Session, by: int | None, changed: Sequence[tuple[PreventiveTask, Mapping[str, Any]]]
+) -> None:
+    """Change many tasks, which are locked with their machines, as :func:`update_task` does one.
+
+    The number of statements does not grow with theirs, but for jobs that are called off.
+    """
+    tasks = [task for task, _ in changed]
+    standings = due.standings(session, [task.id for task in tasks])
+    readings = meters.latest_hours_of(session, {task.machine_id for task in tasks})
+    pictures, today = [_picture(task) for task in tasks], due.site_date(session)
+    with session.no_autoflush:
+        for task, changes in changed:
+            standing = standings.get(task.id, due.Standing())
+            _update(session, task, by, changes, standing, readings.get(task.machine_id), today)
+    session.flush()
+    entries = []
+    for task, before in zip(tasks, pictures, strict=True):
+        after = _picture(task)
+        differing = [name for name in after if after[name] != before[name]]
+        if differing:
+            was, became = ({name: picture[name] for name in differing} for picture in (before, after))
+            entries.append(activity.Entry("UPDATE_PREVENTIVE_TASK", task.id, before=was, after=became))
+    activity.record_all(session, EntityType.PREVENTIVE_TASK, entries, by)
+
+
+def _update(
+    session: Session,
+    task: PreventiveTask,
+    by: int | None,
+    changes: Mapping[str, Any],
+    standing: due.Standing,
+    reading: Decimal | None,
+    today: date,
+) -> None:
+    """Put changes on a task, and make its due dates follow."""
     if unknown := set(changes) - _CHANGEABLE:
         raise TypeError(f"not a task's to change: {', '.join(sorted(unknown))}")
-    task = lock_task(session, task)
-    before = _picture(task)
     was_active, timing = task.active, _timing(task)
-    moved = changes.get("machine_id", task.machine_id) != task.machine_id
-    if moved and due.last_logged(session, task) is not None:
-        message = "What was done at one machine does not count for another; plan a new task."
-        raise BusinessError("UNKNOWN_MACHINE", message, field="machineId")
+    if changes.get("machine_id", task.machine_id) != task.machine_id:
+        if standing.logged is not None:
+            message = "What was done at one machine does not count for another; plan a new task."
+            raise BusinessError("UNKNOWN_MACHINE", message, field="machineId")
+        reading = meters.latest_hours(session, changes["machine_id"])
     _assign(session, task, changes)
-    if was_active and not task.active:
-        jobs.call_off_all(session, [task], by, f"{task.title} is no longer in use.")
-    if _timing(task) != timing or (task.active and not was_active):
-        if was_active:
+    retimed = _timing(task) != timing
+    if standing.open and was_active and (retimed or not task.active):
+        # What is open by the old rule is called off; all of it when the task is no longer in use.
+        if not task.active:
+            jobs.call_off_all(session, [task], by, f"{task.title} is no longer in use.")
+        if retimed:
             reason = f"{task.title} has another rule or machine."
-            jobs.call_off_all(session, [task], by, reason, after=due.site_date(session))
+            jobs.call_off_all(session, [task], by, reason, after=today)
+        session.flush()
+        standing = due.standing_of(session, task)
+    if retimed or (task.active and not was_active):
         task.open_after, task.opening_error = None, ""
-        again = due.site_date(session) if not was_active else task.starts_on
-        reading = meters.latest_hours(session, task.machine_id)
-        due.start(session, task, reading, not_before=max(again, task.starts_on))
+        again = task.starts_on if was_active else today
+        due.start(task, standing, reading, not_before=max(again, task.starts_on))
     else:
-        due.settle(session, task)
-    session.flush()
-    after = _picture(task)
-    changed = [name for name in after if after[name] != before[name]]
-    if changed:
-        activity.record(
-            session, "UPDATE_PREVENTIVE_TASK", EntityType.PREVENTIVE_TASK, task.id, by,
-            before={name: before[name] for name in changed},
-            after={name: after[name] for name in changed},
-        )  # fmt: skip
-    return task
+        due.settle_with(task, standing.open)
 
 
 def deactivate_task(session: Session, task: PreventiveTask, by: int | None) -> PreventiveTask:
@@ -210,7 +243,7 @@ def _timing(task: PreventiveTask) -> tuple[Any, ...]:
     return tuple(getattr(task, name) for name in sorted(_TIMING))
 
 
-def _assign(session: Session, task: PreventiveTask, changes: dict[str, Any]) -> None:
+def _assign(session: Session, task: PreventiveTask, changes: Mapping[str, Any]) -> None:
     """Check values and put them on a task."""
     with session.no_autoflush:
         if "machine_id" in changes:
@@ -255,7 +288,7 @@ def _assign_machine(session: Session, task: PreventiveTask, machine_id: int) -> 
     task.machine_id = machine.id
 
 
-def _assign_rule(task: PreventiveTask, changes: dict[str, Any]) -> None:
+def _assign_rule(task: PreventiveTask, changes: Mapping[str, Any]) -> None:
     """Either a calendar rule or a meter rule, as it will be after the changes."""
     if not changes.keys() & {"rrule", "meter_interval", "starts_on"}:
         return
@@ -276,7 +309,7 @@ def _assign_rule(task: PreventiveTask, changes: dict[str, Any]) -> None:
     task.starts_on = starts_on
 
 
-def _assign_numbers(task: PreventiveTask, changes: dict[str, Any]) -> None:
+def _assign_numbers(task: PreventiveTask, changes: Mapping[str, Any]) -> None:
     if "lead_days" in changes:
         message = f"The days ahead are a whole number from 0 to {MAX_LEAD_DAYS}."
         task.lead_days = _checked_number(
@@ -306,12 +339,9 @@ def _assign_parts(session: Session, task: PreventiveTask, given: Iterable[Mappin
     wanted: dict[int, int] = {}
     kept = {row.spare_part_id: row for row in task.parts}
     lines = list(given)
-    known = {
-        part.id: part
-        for part in session.scalars(
-            sa.select(SparePart).where(SparePart.id.in_([line.get("partId") for line in lines]))
-        )
-    }
+    wanted_ids = {line.get("partId") for line in lines} - {None}
+    # Looked up one by one: an import has read them all before.
+    known = {part.id: part for part_id in wanted_ids if (part := session.get(SparePart, part_id))}
     for index, line in enumerate(lines):
         part_id, field = line.get("partId"), f"parts.{index}"
         part = None if part_id is None else known.get(part_id)
