@@ -15,6 +15,7 @@ NEEDS: Mapping[ReportName, str] = {
     ReportName.INVENTORY: "reports:inventory",
     ReportName.CONSUMPTION: "reports:inventory",
     ReportName.VALUATION: "reports:inventory",
+    ReportName.VALUATION_BY_LOCATION: "reports:inventory",
 }
 
 

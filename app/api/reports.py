@@ -142,8 +142,17 @@ def get_consumption_report(query: ConsumptionReportQuery) -> ReportOut:
 
 @resource.get("/reports/valuation", needs="reports:inventory", answers=ReportOut)
 def get_valuation_report(query: PartsReportQuery) -> ReportOut:
-    """What the stock was worth at the end of the period, at its moving average cost."""
+    """What the stock was worth at the end of the period, part by part, by the site's method of costing."""
     return _page(ReportName.VALUATION, query)
+
+
+@resource.get("/reports/valuation-by-location", needs="reports:inventory", answers=ReportOut)
+def get_valuation_by_location_report(query: PartsReportQuery) -> ReportOut:
+    """What lay at each stock location was worth at the end of the period.
+
+    The value of a part is divided by the pieces that lie at each; the locations add up to the valuation.
+    """
+    return _page(ReportName.VALUATION_BY_LOCATION, query)
 
 
 def _written(body: ReportExport) -> Download:

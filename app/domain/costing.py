@@ -19,6 +19,7 @@ reported, for every day that is asked about, and rewrites nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -57,6 +58,22 @@ def portion(total: Decimal, pieces: int, of: int) -> Decimal:
     """What ``pieces`` are worth where ``of`` (at least 1) are worth ``total``, half up to the cent."""
     cents = int(total.scaleb(2))
     return Decimal((2 * cents * pieces + of) // (2 * of)).scaleb(-2)
+
+
+def shares(total: Decimal, quantities: Sequence[int]) -> list[Decimal]:
+    """What each place has of ``total`` where so many pieces lie at each; together exactly ``total``.
+
+    Each gets ``total`` x pieces / all pieces, rounded down to the cent; the cents that are left go to those
+    that lost most by it, to the first of equal ones (largest remainder, Hamilton's method).
+    """
+    cents, pieces = int(total.scaleb(2)), sum(quantities)
+    if not pieces:
+        return [Decimal("0.00") for _ in quantities]
+    given = [cents * quantity // pieces for quantity in quantities]
+    lost = sorted(range(len(given)), key=lambda place: -(cents * quantities[place] % pieces))
+    for place in lost[: cents - sum(given)]:
+        given[place] += 1
+    return [Decimal(share).scaleb(-2) for share in given]
 
 
 def each(total: Decimal, pieces: int) -> Decimal:

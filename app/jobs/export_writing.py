@@ -17,7 +17,7 @@ from app.domain import exports
 from app.domain.analytics import scope_values
 from app.domain.exports import Export, ExportState
 from app.domain.machines import Machine
-from app.domain.parts import SparePart
+from app.domain.parts import SparePart, StockLocation
 from app.domain.reports import catalogue
 from app.domain.reports.catalogue import ReportName
 from app.domain.reports.model import ExportError, Report, Row
@@ -34,7 +34,12 @@ IN_MEMORY = 2_000_000  # bytes; larger files are written to disk
 TELL_EVERY = 1.0  # seconds between two notes of progress
 # Makes the list at an address of the site, as a user sees it; its rows are read inside the block.
 Lists = Callable[[int, str], AbstractContextManager[Report]]
-_OF_PARTS = (ReportName.INVENTORY, ReportName.CONSUMPTION, ReportName.VALUATION)
+_ROWS_OF: Mapping[str, Any] = {
+    ReportName.INVENTORY: SparePart,
+    ReportName.CONSUMPTION: SparePart,
+    ReportName.VALUATION: SparePart,
+    ReportName.VALUATION_BY_LOCATION: StockLocation,
+}
 
 
 def queue(session: Session, row: Export) -> Job:
@@ -43,8 +48,8 @@ def queue(session: Session, row: Export) -> Job:
 
 
 def expected_rows(session: Session, report: str) -> int:
-    """How many rows a report has at most: it has one for each machine, or for each part."""
-    model: Any = SparePart if report in _OF_PARTS else Machine
+    """How many rows a report has at most: it has one for each machine, part or stock location."""
+    model: Any = _ROWS_OF.get(report, Machine)
     return session.scalar(sa.select(sa.func.count()).select_from(model)) or 0
 
 

@@ -36,6 +36,9 @@ ABOUT: dict[str, tuple[str, str, str]] = {
     ReportName.INVENTORY: ("Inventory", "What lay in the store at the beginning and the end.", "box"),
     ReportName.CONSUMPTION: ("Consumption", "Which parts left the store, and what they cost.", "cart"),
     ReportName.VALUATION: ("Inventory valuation", "What the stock was worth at the end.", "tag"),
+    ReportName.VALUATION_BY_LOCATION: (
+        "Inventory valuation by location", "What lay at each stock location was worth at the end.", "pin",
+    ),
 }  # fmt: skip
 ON_MACHINES = (
     ReportName.DOWNTIME,
@@ -43,7 +46,12 @@ ON_MACHINES = (
     ReportName.FAILURE_ANALYSIS,
     ReportName.CONSUMPTION,
 )
-ON_PARTS = (ReportName.INVENTORY, ReportName.CONSUMPTION, ReportName.VALUATION)
+ON_PARTS = (
+    ReportName.INVENTORY,
+    ReportName.CONSUMPTION,
+    ReportName.VALUATION,
+    ReportName.VALUATION_BY_LOCATION,
+)
 
 
 @pages.get("/reports")

@@ -1,7 +1,8 @@
-"""What the stock is worth: by group, now or as of the end of a day."""
+"""What the stock is worth: by group or location, now or as of the end of a day."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -13,11 +14,12 @@ from app.domain import settings
 from app.domain.analytics.calendar import midnight
 from app.domain.analytics.scope import Scope
 from app.domain.costing import EXPLAINED, NAMES, CostingMethod
-from app.domain.reports import valuation
+from app.domain.reports import catalogue, valuation
 from app.domain.reports.catalogue import ReportName
+from app.domain.reports.valuation import Valued
 from app.extensions import db
 from app.jobs import export_writing
-from app.web import list_files, stock
+from app.web import list_files, listing, stock
 from app.web.people import permission_required, site
 
 pages = Blueprint("stock_value", __name__)
@@ -26,39 +28,45 @@ pages = Blueprint("stock_value", __name__)
 @pages.get("/stock/valuation", endpoint="show")
 @permission_required(stock.COSTS)
 def show() -> str:
-    """What the stock is worth by group, now or as of the end of a day."""
+    """What the stock is worth by group or by location, now or as of the end of a day."""
     session = db.session()
     scope, wrong = _as_of()
-    method = settings.costing_method(session)
-    found = valuation.by_group(session, scope)
-    totals = {code: sum((group.value(code) for group in found), Decimal("0.00")) for code in CostingMethod}
+    method, by_location = settings.costing_method(session), _by_location()
+    found: Sequence[Valued] = (valuation.by_location if by_location else valuation.by_group)(session, scope)
+    totals = {code: sum((one.value(code) for one in found), Decimal("0.00")) for code in CostingMethod}
     other = CostingMethod.FIFO if method == CostingMethod.MOVING_AVERAGE else CostingMethod.MOVING_AVERAGE
     return render_template(
         "stock_value/show.html",
-        groups=found,
+        found=found,
+        by_location=by_location,
         method=method,
         other=other,
         names=NAMES,
         explained=EXPLAINED[CostingMethod(method)],
-        rounding=valuation.ROUNDING,
+        rounding=(valuation.ROUNDING, valuation.LOCATIONS) if by_location else (valuation.ROUNDING,),
         totals=totals,
-        pieces=sum(group.quantity for group in found),
-        parts=sum(group.parts for group in found),
+        pieces=sum(one.quantity for one in found),
+        parts=None if by_location else sum(one.parts for one in found),
         moment=min(scope.until, clock.now()),
         as_of=request.args.get("as_of", ""),
         wrong=wrong,
         may_change=stock.may("settings:write"),
+        url_with=listing.url_with,
     )
 
 
 @pages.route("/stock/valuation/export.<form>", endpoint="export", methods=list_files.METHODS)
 @permission_required(stock.COSTS)
 def export(form: str) -> ResponseReturnValue:
-    """The valuation, part by part, as a file."""
+    """The valuation, part by part or location by location, as a file."""
     scope, _ = _as_of()
-    session = db.session()
-    rows = export_writing.expected_rows(session, ReportName.VALUATION)
-    return list_files.answer_report(form, valuation.build(session, scope), rows, back=".show")
+    session, name = db.session(), ReportName.VALUATION_BY_LOCATION if _by_location() else ReportName.VALUATION
+    rows = export_writing.expected_rows(session, name)
+    return list_files.answer_report(form, catalogue.build(session, name, scope), rows, back=".show")
+
+
+def _by_location() -> bool:
+    return request.args.get("by") == "location"
 
 
 def _as_of() -> tuple[Scope, bool]:

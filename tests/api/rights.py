@@ -272,6 +272,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/reports/inventory"): "AMI",
     ("GET", "/reports/consumption"): "AMI",
     ("GET", "/reports/valuation"): "AMI",
+    ("GET", "/reports/valuation-by-location"): "AMI",
     ("GET", "/exports"): "U",
     ("POST", "/exports"): "ASMI",
     ("GET", "/exports/{exportId}"): "U",

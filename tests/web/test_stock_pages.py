@@ -399,6 +399,9 @@ def test_the_value_by_group_as_of_a_day(factory: Factory, sign_in: SignIn, beari
     assert "Nothing was in stock" in manager.get("/stock/valuation?as_of=2001-01-01").text
     assert "That is no date" in manager.get("/stock/valuation?as_of=yesterday").text
     assert "125.00" in manager.get("/stock/valuation/export.csv").text
+    page = manager.get("/stock/valuation?by=location").text
+    assert "largest remainder" in page and page.count("125.00\xa0€") >= 2  # where it lies, and all
+    assert "Location" in manager.get("/stock/valuation/export.csv?by=location").text
     assert sign_in(factory.technician).get("/stock/valuation").status_code == 403
 
 

@@ -178,6 +178,15 @@ DEFINITIONS = (
         OURS + "; IAS 2 (weighted average cost, or first in, first out)",
         "app.domain.reports.valuation:build",
     ),
+    Definition(
+        "location-value",
+        "Stock value of a location",
+        "For each part: stock value x pieces at the location / all pieces, rounded down to the cent; the cents "
+        "left go to the locations that lost most by it (largest remainder). The sum over the parts",
+        "the site's currency",
+        OURS,
+        "app.domain.reports.valuation:by_location",
+    ),
 )
 BY_KEY = {definition.key: definition for definition in DEFINITIONS}
 

@@ -26,6 +26,7 @@ class ReportName(StrEnum):
     INVENTORY = "inventory"
     CONSUMPTION = "consumption"
     VALUATION = "valuation"
+    VALUATION_BY_LOCATION = "valuation-by-location"
     MAINTENANCE_EFFICIENCY = "maintenance-efficiency"
     FAILURE_ANALYSIS = "failure-analysis"
 
@@ -35,6 +36,7 @@ _BUILDERS: dict[ReportName, Callable[[Session, Scope], Report]] = {
     ReportName.INVENTORY: inventory.build,
     ReportName.CONSUMPTION: consumption.build,
     ReportName.VALUATION: valuation.build,
+    ReportName.VALUATION_BY_LOCATION: valuation.build_by_location,
     ReportName.MAINTENANCE_EFFICIENCY: maintenance_efficiency.build,
     ReportName.FAILURE_ANALYSIS: failure_analysis.build,
 }

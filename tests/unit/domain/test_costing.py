@@ -8,12 +8,14 @@ from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app import clock
 from app.domain import settings, stock
 from app.domain.analytics.scope import Scope
 from app.domain.cost_layers import CostLayer, CostLayerUse
-from app.domain.costing import MOST_VALUE, each, portion
+from app.domain.costing import MOST_VALUE, each, portion, shares
 from app.domain.reports import valuation
 from app.errors import BusinessError
 from tests.factories import make_location, make_part
@@ -165,3 +167,18 @@ def test_a_movement_makes_few_statements(session, statements, kind, quantity, mo
     stock.record_movement(session, part.id, kind, quantity, to_location_id=van.id, by=None)
     session.flush()
     assert len(statements) <= most, "\n".join(statements)
+
+
+@given(st.integers(0, 10**9), st.lists(st.integers(0, 10**6), min_size=1, max_size=8))
+def test_shares_add_up_and_none_is_a_cent_from_what_is_due(cents: int, quantities: list[int]) -> None:
+    total, pieces = Decimal(cents).scaleb(-2), sum(quantities)
+    given_out = shares(total, quantities)
+    assert sum(given_out) == (total if pieces else 0)
+    for share, quantity in zip(given_out, quantities, strict=True):
+        assert share >= 0
+        assert quantity or share == 0
+        assert abs(share * 100 * pieces - cents * quantity) < max(pieces, 1)
+
+
+def test_what_is_left_goes_to_the_first_of_equal_ones() -> None:
+    assert shares(Decimal("0.02"), [1, 1, 1]) == [Decimal("0.01"), Decimal("0.01"), Decimal("0.00")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -12,17 +13,21 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy.orm import Session
 
 import app.domain
+from app import clock
 from app.database import Base, Worth, configure
 from app.domain import counting, parts_requests, stock
 from app.domain import settings as site_settings
+from app.domain.analytics.scope import Scope
 from app.domain.cost_layers import CostLayer, CostLayerUse
 from app.domain.parts import PartStock, SparePart
+from app.domain.reports import valuation
 from app.domain.reservations import StockReservation
-from app.domain.spare_parts_requests import OPEN_STATUSES, SparePartsRequest
+from app.domain.spare_parts_requests import ISSUABLE_STATUSES, OPEN_STATUSES, SparePartsRequest
 from app.domain.stock import InventoryTransaction
 from app.domain.stock_counts import StockCount, StockCountLine
 from app.domain.usage import PartsUsage
 from app.errors import BusinessError
+from tests.conftest import START
 from tests.factories import make_location, make_part, make_request, make_user
 
 PARTS = st.integers(0, 1)
@@ -213,6 +218,28 @@ class Store(RuleBasedStateMachine):
             average, pieces = naive_values(list(movements))
             assert (part.average_value, part.fifo_value) == (average, sum(pieces))
             assert part.quantity or part.average_value == part.fifo_value == 0
+
+    @invariant()
+    def locations_add_up_to_the_value_of_each_part_and_of_all(self):
+        self.session.flush()
+        places = valuation.by_location(self.session, Scope(START, clock.now() + timedelta(days=1)))
+        lying = {place.location_id: place.quantity for place in places}
+        for location in self.places:
+            there = sa.select(sa.func.sum(PartStock.quantity)).where(PartStock.location_id == location.id)
+            assert lying.get(location.id, 0) == (self.session.scalar(there) or 0)
+        assert sum(place.average_value for place in places) == sum(part.average_value for part in self.parts)
+        assert sum(place.fifo_value for place in places) == sum(part.fifo_value for part in self.parts)
+
+    @invariant()
+    def what_is_approved_waits_only_while_nothing_is_free(self):
+        for part in self.parts:
+            waiting = sum(
+                line.quantity_open - line.quantity_reserved
+                for pr in self.prs
+                for line in pr.lines
+                if line.spare_part_id == part.id and pr.status in ISSUABLE_STATUSES
+            )
+            assert not waiting or sum(place.free for place in part.stock) == 0
 
     @invariant()
     def reservations_belong_to_open_lines_and_are_counted_once(self):

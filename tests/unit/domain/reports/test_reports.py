@@ -149,6 +149,37 @@ def test_valuation_by_group_is_the_sum_of_its_parts(session, plant):
     assert (groups[0].group_name, groups[0].parts, groups[0].quantity) == ("Drives", 1, 2)
 
 
+def test_valuation_by_location_divides_the_value_of_each_part(session, plant):
+    shelf, rack = make_location(session, name="Shelf"), make_location(session, name="Rack")
+    part = make_part(session, location=shelf, group_number="90")
+    stock.record_movement(session, part.id, "IN", 3, by=None, unit_cost=Decimal("3.34"), location_id=shelf.id)
+    stock.record_movement(session, part.id, "OUT", 1, by=None, location_id=shelf.id)  # 6.68 are left
+    stock.record_movement(session, part.id, "IN", 1, by=None, unit_cost=Decimal("3.32"), location_id=rack.id)
+    plant.time.advance(minutes=1)
+    drives = replace(plant.day, until=plant.time(), part_group="90")
+    # 10.00 / 3 pieces: 6.666... and 3.333...; the cent that is left goes where more was cut off.
+    report, rows, total = read(session, "valuation-by-location", drives)
+    assert [(row["location"], row["parts"], row["quantity"], row["value"]) for row in rows] == [
+        ("Shelf", 1, 2, Decimal("6.67")),
+        ("Rack", 1, 1, Decimal("3.33")),
+    ]
+    assert (total["quantity"], total["value"], total["parts"]) == (3, Decimal("10.00"), None)
+    assert "largest remainder" in report.notes[-1]
+    plant.time.advance(minutes=1)
+    stock.record_movement(
+        session, part.id, "TRANSFER", 2, by=None, location_id=shelf.id, to_location_id=rack.id
+    )
+    plant.time.advance(minutes=1)
+    assert read(session, "valuation-by-location", drives)[1] == rows  # as it was
+    (row,) = read(session, "valuation-by-location", replace(drives, until=plant.time()))[1]
+    assert (row["location"], row["quantity"], row["value"]) == ("Rack", 3, Decimal("10.00"))
+    # Of all parts, the locations and the parts add up to the same.
+    everything = replace(plant.day, until=plant.time())
+    _, _, total = read(session, "valuation", everything)
+    places = valuation.by_location(session, everything)
+    assert sum(place.average_value for place in places) == total["value"]
+
+
 def test_valuation_of_another_day(session, plant):
     _, rows, total = read(session, "valuation", Scope(START, START.replace(hour=10)))
     # One seal was used at nine.
