@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 from flask import request
 from sqlalchemy.orm import Session
-from wtforms import SelectMultipleField
 
 from app.domain.machines import Machine, MachineStatus
 from app.domain.parts import SparePart
@@ -19,7 +18,7 @@ from app.domain.preventive.models import Missed, PreventiveTask
 from app.domain.preventive.plans import WORKERS
 from app.errors import BusinessError, Conflict
 from app.web.labels import role_name
-from app.web.record_forms import Choice, Day, Flag, Line, Prose, RecordForm, WholeNumber
+from app.web.record_forms import Choice, Day, Flag, Line, Prose, RecordForm, Several, WholeNumber
 
 METER, OWN_RULE = "METER", "RRULE"
 UNITS = [
@@ -49,7 +48,7 @@ class PlanForm(RecordForm):
     description = Prose("What is to be done", description="Instructions for whoever carries it out.")
     unit = Choice("Repeated every so many", choices=UNITS, render_kw={"required": True})
     every = WholeNumber("Every", description="1 is every one, 2 every other one; hours for the meter.")
-    weekdays = SelectMultipleField("On", choices=list(wording.DAYS.items()), validate_choice=False)
+    weekdays = Several("On", choices=list(wording.DAYS.items()))
     month_day = Choice("Day of the month", choices=MONTH_DAYS, prompt="The day it starts on")
     rrule = Line("Rule", description="As iCalendar has it, such as FREQ=MONTHLY;BYDAY=1MO.")
     starts_on = Day(

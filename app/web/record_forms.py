@@ -7,14 +7,14 @@ that function has the rules. Its refusals land at their fields, and nothing that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from flask import request
 from sqlalchemy.orm import Session
-from wtforms import BooleanField, DateField, DecimalField, Field, Form, HiddenField, IntegerField, SelectField
+from wtforms import BooleanField, DateField, DecimalField, Field, Form, HiddenField, IntegerField
 from wtforms import StringField as Line
 from wtforms import TextAreaField as Prose
 from wtforms.validators import ValidationError
@@ -24,7 +24,9 @@ from app.domain.locks import lock
 from app.errors import BusinessError, Conflict
 from app.extensions import db
 
-__all__ = ["Amount", "Choice", "Day", "Flag", "Line", "Prose", "RecordForm", "WholeNumber", "attempt"]
+__all__ = [
+    "Amount", "Choice", "Day", "Flag", "Line", "Prose", "RecordForm", "Several", "WholeNumber", "attempt",
+]  # fmt: skip
 
 Result = TypeVar("Result")
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,20}([.,][0-9]{1,10})?")
@@ -82,13 +84,23 @@ class Day(DateField):
             raise ValueError("Write a date, such as 2026-11-24.") from None
 
 
-class Choice(SelectField):
-    """One of several. ``numbers`` says that what is chosen is an id; nothing chosen is None."""
+class Choice(Field):
+    """One of several, as values and texts; nothing chosen is None. ``numbers`` says that they are ids.
 
-    def __init__(self, label: str, *, numbers: bool = False, prompt: str = "", **options: Any) -> None:
-        self.prompt = prompt
-        self.numbers = numbers
-        super().__init__(label, coerce=lambda value: value, validate_choice=False, **options)
+    What may be chosen is often known only when the form is shown (:meth:`offer`); pages draw it themselves.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        choices: Sequence[tuple[Any, str]] = (),
+        numbers: bool = False,
+        prompt: str = "",
+        **options: Any,
+    ) -> None:
+        super().__init__(label, **options)
+        self.choices, self.numbers, self.prompt = choices, numbers, prompt
 
     def process_data(self, value: Any) -> None:
         self.data = None if value in (None, "") else value
@@ -105,13 +117,35 @@ class Choice(SelectField):
             self.data = None
             raise ValueError("Choose one of the list.")
 
-    def offer(self, choices: list[tuple[Any, str]]) -> None:
-        """What can be chosen, as values and texts."""
+    def offer(self, choices: Sequence[tuple[Any, str]]) -> None:
+        """What can be chosen."""
         self.choices = choices
 
     def pre_validate(self, form: Any) -> None:
-        if self.data is not None and str(self.data) not in {str(value) for value, _ in self.choices or ()}:
+        if self.data is not None and str(self.data) not in {str(value) for value, _ in self.choices}:
             raise ValidationError("Choose one of the list.")
+
+
+class Several(Field):
+    """Any number of things, as values and texts. ``numbers`` says that they are ids."""
+
+    def __init__(
+        self, label: str, *, choices: Sequence[tuple[Any, str]] = (), numbers: bool = False, **options: Any
+    ) -> None:
+        super().__init__(label, **options)
+        self.choices, self.numbers = choices, numbers
+
+    def offer(self, choices: Sequence[tuple[Any, str]]) -> None:
+        """What can be chosen."""
+        self.choices = choices
+
+    def process_data(self, value: Any) -> None:
+        self.data = list(value or ())
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if self.numbers and not all(re.fullmatch("[0-9]{1,9}", text, re.ASCII) for text in valuelist):
+            raise ValueError("Choose some of the list.")
+        self.data = [int(text) for text in valuelist] if self.numbers else list(valuelist)
 
 
 class Flag(BooleanField):
@@ -203,7 +237,7 @@ def _differs(field: Field, row: Any) -> str:
     if value == field.data or (value in (None, "") and field.data in (None, "")):
         return ""
     if isinstance(field, Choice):
-        value = next((text for code, text in field.choices or () if str(code) == str(value)), value)
+        value = next((text for code, text in field.choices if str(code) == str(value)), value)
     elif isinstance(value, bool):
         value = "yes" if value else "no"
     elif isinstance(value, date | datetime):

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
-from wtforms import SelectMultipleField
 
 from app.access.schedules import reach_of
 from app.current import mailer
@@ -19,7 +18,7 @@ from app.domain.reports.catalogue import ReportName
 from app.extensions import db
 from app.web.deleting import ask_and_delete
 from app.web.people import me, permission_required
-from app.web.record_forms import Choice, Flag, Line, RecordForm, attempt
+from app.web.record_forms import Choice, Flag, Line, RecordForm, Several, attempt
 from app.web.reports import ABOUT, mine
 
 pages = Blueprint("schedules", __name__)
@@ -39,17 +38,6 @@ WHEN = {
 }
 
 
-class People(SelectMultipleField):
-    """Several people, by id."""
-
-    def __init__(self, label: str, **options: Any) -> None:
-        super().__init__(label, coerce=int, validate_choice=False, **options)
-
-    def offer(self, choices: list[tuple[int, str]]) -> None:
-        """Who can be chosen."""
-        self.choices = choices
-
-
 class ScheduleForm(RecordForm):
     """What is asked about a report that is sent."""
 
@@ -59,7 +47,7 @@ class ScheduleForm(RecordForm):
     at = Line("At", description="By the site's clock.", render_kw={"required": True, "type": "time"})
     format = Choice("As", render_kw={"required": True})
     department_id = Choice("Department", numbers=True, prompt="All departments")
-    recipients = People("To whom")
+    recipients = Several("To whom", numbers=True)
     active = Flag("In use", description="While it is not, nothing is sent.")
 
     def prepare(self) -> None:

@@ -181,8 +181,8 @@ DEFINITIONS = (
     Definition(
         "location-value",
         "Stock value of a location",
-        "For each part: stock value x pieces at the location / all pieces, rounded down to the cent; the cents "
-        "left go to the locations that lost most by it (largest remainder). The sum over the parts",
+        "For each part: stock value x pieces at the location / all pieces, rounded down to the cent; cents "
+        "left over go to the locations that lost most by it (largest remainder). The sum over the parts",
         "the site's currency",
         OURS,
         "app.domain.reports.valuation:by_location",
