@@ -147,6 +147,24 @@ def configure(engine: sa.Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
+BACKGROUND_WAIT = 3  # seconds
+
+
+def wait_shortly(engine: sa.Engine) -> None:
+    """Have all later connections give up a lock that somebody else holds after :data:`BACKGROUND_WAIT`.
+
+    For processes without people: what is held is tried again in a while, and what is not held does not
+    wait behind it for as long as MySQL and MariaDB would (50 seconds).
+    """
+    if engine.dialect.name == "sqlite":
+        return
+
+    @sa.event.listens_for(engine, "connect")
+    def on_connect(connection: Any, record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {BACKGROUND_WAIT}")
+
+
 def engine_options(url: str) -> dict[str, Any]:
     """Options for ``create_engine`` that belong to the kind of database in ``url``."""
     # What people typed is in no message about a statement, and so in no log.
@@ -157,6 +175,8 @@ def engine_options(url: str) -> dict[str, Any]:
         "isolation_level": "READ COMMITTED",
         "pool_pre_ping": True,
         "pool_recycle": 1800,
+        # A thread may want a second connection for a moment while it holds one: threads are the bound.
+        "max_overflow": -1,
     }
 
 

@@ -77,7 +77,6 @@ def start(
     selection = selection or Selection()
     _check(selection)
     notes = values.line(notes, code="NOTES", what="note", field="notes", most=values.PROSE, required=False)
-    key = numbering.next_key(session, PREFIX, clock.now().year)
     values.active_row(
         session,
         StockLocation,
@@ -95,7 +94,7 @@ def start(
         raise BusinessError("TOO_MANY_LINES", message, field="group")
     _refuse_counted(session, location_id, part_ids)
     count = StockCount(
-        business_key=key,
+        business_key=numbering.next_key(session, PREFIX, clock.now().year),
         location_id=location_id,
         status=CountStatus.OPEN,
         blind=blind,

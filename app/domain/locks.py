@@ -2,15 +2,16 @@
 
 The order, outermost first:
 
-1. the counter of a number range (a number is drawn before anything is locked)
-2. the maintenance request
-3. its machine
-4. its maintenance work
-5. the parts request
-6. preventive tasks, by ascending id
-7. a stock count
-8. spare parts, by ascending id
-9. a user, then that user's sessions, failures to sign in, and reset link
+1. the maintenance request
+2. its machine
+3. its maintenance work
+4. the parts request
+5. preventive tasks, by ascending id
+6. a stock count
+7. spare parts, by ascending id
+8. a user, then that user's sessions, failures to sign in, and reset link
+
+Numbers are not among them: they are drawn in a transaction of their own (:mod:`app.domain.numbering`).
 
 Inserting a row makes MySQL share a lock on each row that it refers to, and so does changing a column
 that shares an index with a reference. Whoever may want such a row for itself in the same transaction,

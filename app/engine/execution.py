@@ -477,12 +477,15 @@ def _is_internal(task: Task) -> bool:
     return bool(task.state == TaskState.READY and task.task_spec.bpmn_id is None)
 
 
-def lock(session: Session, instance_id: int) -> ProcessInstance | None:
-    """The instance's row, locked until the transaction ends, with its engine state."""
+def lock(session: Session, instance_id: int, *, skip_locked: bool = False) -> ProcessInstance | None:
+    """The instance's row, locked until the transaction ends, with its engine state.
+
+    With ``skip_locked`` None also where somebody else has it (SQLite has no such locks).
+    """
     return session.scalar(
         select(ProcessInstance)
         .where(ProcessInstance.id == instance_id)
         .options(*projection.WITH_STATE)
-        .with_for_update()
+        .with_for_update(skip_locked=skip_locked)
         .execution_options(populate_existing=True)
     )

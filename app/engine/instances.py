@@ -28,6 +28,7 @@ from app.engine.models import (
 )
 from app.engine.projection import WITH_STATE
 from app.errors import Forbidden, NotFound
+from app.patience import asks_for_another_attempt
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
@@ -182,8 +183,11 @@ def due_timers(session: Session, limit: int = 100) -> list[int]:
 
 
 def fire_timers(engine: ProcessEngine, session: Session, instance_id: int) -> bool:
-    """Let the due timers of an instance go off; answers whether any was still due under the lock."""
-    instance = lock(session, instance_id)
+    """Let the due timers of an instance go off; answers whether any was still due under the lock.
+
+    An instance that somebody is acting on is left alone: the next sweep finds it, and the others do not wait.
+    """
+    instance = lock(session, instance_id, skip_locked=True)
     if (
         instance is None
         or instance.state not in (InstanceState.RUNNING, InstanceState.INCIDENT)
@@ -208,7 +212,10 @@ def fire_due(engine: ProcessEngine, sessions: SessionFactory, limit: int = 100) 
             try:
                 with unit_of_work(session):
                     fired += fire_timers(engine, session, instance_id)
-            except Exception:
+            except Exception as error:
+                if asks_for_another_attempt(error):
+                    log.info("the timers of instance %s wait for the next sweep: %s", instance_id, error)
+                    continue
                 log.exception("firing the timers of instance %s failed", instance_id)
                 with unit_of_work(session):
                     session.execute(

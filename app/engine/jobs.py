@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.database import unit_of_work
 from app.engine.models import Job, JobState
+from app.patience import asks_for_another_attempt
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 MAXIMUM_ATTEMPTS = 12
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(hours=1)
+NEXT_MOMENT = timedelta(seconds=1)  # what another transaction held is tried again after this long
 LEASE = timedelta(minutes=10)  # how long a job outside may take before somebody else tries it
 
 SessionFactory = Callable[[], AbstractContextManager[Session]]
@@ -129,10 +131,15 @@ def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int, observe: O
             outcome = "later"
             _record(session, job_id, str(reason), failure=False, lease=lease)
         except Exception as error:
-            outcome = "failed"
-            log.exception("job %s failed", job_id, extra={"job_id": job_id})
             reason_given = f"{type(error).__name__}: {error}"[:2000]
-            _record(session, job_id, reason_given, failure=True, lease=lease)
+            if asks_for_another_attempt(error):
+                outcome = "later"
+                log.info("job %s is tried again: %s", job_id, error, extra={"job_id": job_id})
+                _put_off(session, job_id, reason_given, lease)
+            else:
+                outcome = "failed"
+                log.exception("job %s failed", job_id, extra={"job_id": job_id})
+                _record(session, job_id, reason_given, failure=True, lease=lease)
     if observe is not None:
         observe(kind, outcome, time.perf_counter() - began)
     return outcome == "done"
@@ -190,6 +197,14 @@ def _record(
             # Waiting is no failure: the longer it has lasted, the longer until the next look.
             waited = clock.now() - job.created_at
             job.run_at = clock.now() + min(max(waited, FIRST_RETRY), LONGEST_RETRY)
+
+
+def _put_off(session: Session, job_id: int, reason: str, lease: datetime | None) -> None:
+    """Somebody else held what the job needs, which is nobody's failure and is over in a moment."""
+    with unit_of_work(session):
+        job = _lock(session, job_id, lease=lease)
+        if job is not None:
+            job.last_error, job.run_at = reason, clock.now() + NEXT_MOMENT
 
 
 def backoff(attempts: int) -> timedelta:

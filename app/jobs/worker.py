@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 
+from app import database
 from app.jobs import tasks
 from app.jobs.system import JobSystem
 
@@ -20,6 +21,7 @@ def work(system: JobSystem, *, scheduler: bool = False, burst: bool = False) -> 
     sweeps the job table and fires timers: at least one must, and of any number one does. Without
     Redis every worker does jobs, and one of them sweeps. ``burst`` does what waits now, and ends.
     """
+    database.wait_shortly(system.database)
     if burst:
         system.sweep(whoever_leads=True)
     if system.queue is None:

@@ -1,6 +1,6 @@
 """Opening the jobs of preventive plans ahead of their due dates: each due date once.
 
-The row of the job, its number, the plan's step to the next due date and the process instance are one
+The row of the job, the plan's step to the next due date and the process instance are one
 transaction under the plan's lock. Two schedulers wait for each other there, and the second finds the plan
 moved on; a process that is killed half way leaves nothing. See docs/decisions/0022.
 """
@@ -23,6 +23,7 @@ from app.engine import instances
 from app.engine.actors import SYSTEM
 from app.engine.core import ProcessEngine
 from app.engine.jobs import SessionFactory
+from app.patience import asks_for_another_attempt
 from app.processes.preventive_maintenance import DUE, KEY
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,6 @@ def _open_next(engine: ProcessEngine, sessions: SessionFactory, task_id: int) ->
     """Open the next job of a plan if it is time; answers whether one was opened."""
     try:
         with sessions() as session, unit_of_work(session):
-            business_key = numbering.next_key(session, PREFIX, clock.now().year)
             task = session.get(PreventiveTask, task_id)
             if task is None:
                 raise _NothingToOpen
@@ -66,11 +66,14 @@ def _open_next(engine: ProcessEngine, sessions: SessionFactory, task_id: int) ->
             due_on = jobs.next_to_open(session, task)
             if due_on is None:
                 raise _NothingToOpen
-            _open(engine, session, task, due_on, business_key)
+            _open(engine, session, task, due_on)
         return True
     except _NothingToOpen:
         return False
     except Exception as error:
+        if asks_for_another_attempt(error):
+            log.info("the next job of preventive plan %s waits for the next sweep: %s", task_id, error)
+            return False
         log.exception(
             "the next job of preventive plan %s could not be opened", task_id, extra={"plan_id": task_id}
         )
@@ -96,21 +99,19 @@ def job_for(engine: ProcessEngine, session: Session, task: PreventiveTask, due_o
     found = jobs.get_job(session, task.id, due_on)
     if found is not None and found.status != JobStatus.CANCELLED:
         return found
-    business_key = numbering.next_key(session, PREFIX, clock.now().year)
     task = lock_task(session, task)
     found = jobs.get_job(session, task.id, due_on)
     if found is not None and found.status != JobStatus.CANCELLED:
         return found
-    return _open(engine, session, task, due_on, business_key)
+    return _open(engine, session, task, due_on)
 
 
-def _open(
-    engine: ProcessEngine, session: Session, task: PreventiveTask, due_on: date, business_key: str
-) -> PreventiveJob:
+def _open(engine: ProcessEngine, session: Session, task: PreventiveTask, due_on: date) -> PreventiveJob:
+    business_key = numbering.next_key(session, PREFIX, clock.now().year)
     job = jobs.open_job(session, task, due_on, business_key)
     instances.start_by_message(engine, session, DUE, {"jobId": job.id}, SYSTEM, key=KEY)
     return job
 
 
 class _NothingToOpen(Exception):
-    """Ends a transaction in which there was nothing to open; the number goes back."""
+    """Ends a transaction in which there was nothing to open."""

@@ -82,16 +82,15 @@ listen(PartIsLow, _part_is_low)
 def create_subject(ctx: StartContext) -> Subject:
     """Find the replenishment that the starting message names, and give it its number."""
     number = ctx.values.get("replenishmentId") or 0
-    business_key = numbering.next_key(ctx.session, PREFIX, ctx.now.year)
     found = ctx.session.get(StockReplenishment, number)
     if found is None:
         raise BusinessError("UNKNOWN_REPLENISHMENT", "The message names no replenishment.")
     found = lock(ctx.session, found)
     if found.business_key is not None:
         raise BusinessError("ALREADY_STARTED", f"{found.business_key} has a process already.")
-    found.business_key = business_key
+    found.business_key = numbering.next_key(ctx.session, PREFIX, ctx.now.year)
     ctx.session.flush()
-    return Subject(found.id, business_key)
+    return Subject(found.id, found.business_key)
 
 
 def set_status(ctx: StatusContext, status: str) -> None:
