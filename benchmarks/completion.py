@@ -27,6 +27,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from benchmarks.served import address
 from benchmarks.site import BINDING, PROCESS, Base, Row
 
 PASSWORD = "a benchmark's password"
@@ -219,13 +220,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--database", help="SQLAlchemy address of an empty database; a SQLite file by default"
+        "--database", default="sqlite", help="sqlite or mariadb, made anew; or the address of an empty one"
     )
     parser.add_argument("--rounds", type=int, default=150)
     parser.add_argument("--ages", type=int, default=300)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        url = given.database or f"sqlite:///{Path(folder) / 'benchmark.db'}"
+    with address(given.database) as url:
         print(report(measure(url, given.rounds, given.ages)))
 
 

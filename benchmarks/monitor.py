@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import flask_migrate
 import sqlalchemy as sa
@@ -34,6 +33,8 @@ from app.extensions import db
 from app.ops import demo, runtime
 from app.ops.demo.factory import PASSWORD
 from benchmarks import past
+from benchmarks.measuring import load, table
+from benchmarks.served import address as address_of
 
 MANAGER = "manager@millwright.example"
 BARE = "/profile"
@@ -44,17 +45,18 @@ MOST_ROUNDS = 1000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--database", help="the address of a database, empty or filled by an earlier run")
+    parser.add_argument(
+        "--database",
+        default="sqlite",
+        help="sqlite or mariadb, made anew; or the address of a database, empty or filled by an earlier run",
+    )
     parser.add_argument("--instances", type=int, default=50_000)
     parser.add_argument("--tasks", type=int, default=20_000)
     parser.add_argument("--history", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["MILLWRIGHT_DATA"] = folder
-        os.environ["MILLWRIGHT_DATABASE_URL"] = (
-            options.database or f"sqlite:///{Path(folder) / 'millwright.db'}"
-        )
+    with tempfile.TemporaryDirectory() as folder, address_of(options.database) as url:
+        os.environ["MILLWRIGHT_DATA"], os.environ["MILLWRIGHT_DATABASE_URL"] = folder, url
         app = create_app()
         with app.app_context():
             flask_migrate.upgrade(str(runtime.MIGRATIONS))
@@ -72,7 +74,8 @@ def _fill(database: sa.Engine, options: argparse.Namespace) -> None:
         written = past.multiply(
             session, instances=options.instances, open_tasks=options.tasks, history=options.history
         )
-    print(f"written in {time.perf_counter() - began:.0f} s: {written}", flush=True)
+    counted = ", ".join(f"{number:,} {name}" for name, number in written.items())
+    print(f"Written in {time.perf_counter() - began:.0f} s: {counted}.", flush=True)
     if database.dialect.name == "sqlite":
         with database.connect() as connection:
             connection.exec_driver_sql("ANALYZE")
@@ -87,7 +90,7 @@ def _catch_up(app: Flask) -> None:
         began, rounds = time.perf_counter(), 0
         while rounds < MOST_ROUNDS and work.keep_up(engine, sessions):
             rounds += 1
-        print(f"{work.NAME}: {time.perf_counter() - began:.1f} s in {rounds} rounds", flush=True)
+        print(f"Caught up: {work.NAME} in {time.perf_counter() - began:.1f} s, {rounds} rounds.", flush=True)
 
 
 def _pages(app: Flask, rounds: int) -> None:
@@ -115,8 +118,7 @@ def _pages(app: Flask, rounds: int) -> None:
         "/monitor/alerts",
         "/monitor/batches",
     ]
-    print(f"\n{'page':56} {'median ms':>9} {'worst ms':>9} {'SQL':>4} {'ratio':>6}")
-    bare = None
+    bare, rows = None, []
     for address in addresses:
         taken, statements = [], 0
         for _ in range(rounds):
@@ -126,12 +128,14 @@ def _pages(app: Flask, rounds: int) -> None:
                 taken.append((time.perf_counter() - began) * 1000)
             statements = count[0]
         if response.status_code != 200:
-            print(f"{address:56} answered {response.status_code}")
-            continue
+            raise SystemExit(f"{address} answered {response.status_code}")
         median = statistics.median(taken)
         bare = bare or median
-        late = "  over 300 ms" if median > TARGET else ""
-        print(f"{address:56} {median:9.1f} {max(taken):9.1f} {statements:4} {median / bare:6.1f}{late}")
+        late = f"over {TARGET}" if median > TARGET else ""
+        figures = (f"{median:.1f}", f"{max(taken):.1f}", statements, f"{median / bare:.1f}", late)
+        rows.append([f"`{address}`", *figures])
+    print(f"\nLoad of the machine: {load()}.\n")
+    print(table(["page", "median ms", "worst ms", "statements", "ratio", f"aim: {TARGET} ms"], rows))
 
 
 def _sign_in(app: Flask, client: FlaskClient) -> None:

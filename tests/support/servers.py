@@ -159,8 +159,8 @@ class MariaDb(Server):
 
 
 @contextmanager
-def mariadb(folder: Path) -> Iterator[MariaDb]:
-    """A MariaDB server with its data below ``folder``.
+def mariadb(folder: Path, *settings: str) -> Iterator[MariaDb]:
+    """A MariaDB server with its data below ``folder``; ``settings`` are options that outdo those below.
 
     :raises MissingProgram: it is not installed
     """
@@ -208,6 +208,7 @@ def mariadb(folder: Path) -> Iterator[MariaDb]:
             "--key-buffer-size=1M",
             "--performance-schema=OFF",
             "--max-connections=60",
+            *settings,
             *user,
         ],
         port=port,
