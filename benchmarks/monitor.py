@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import flask_migrate
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app import create_app
@@ -31,13 +28,8 @@ from app.engine.models import OPEN_STATES, ProcessInstance
 from app.engine.monitor.models import Mark
 from app.extensions import db
 from app.ops import demo, runtime
-from app.ops.demo.factory import PASSWORD
-from benchmarks import past
-from benchmarks.measuring import load, table
-from benchmarks.served import address as address_of
+from benchmarks import pages, past
 
-MANAGER = "manager@millwright.example"
-BARE = "/profile"
 TARGET = 300  # milliseconds
 LARGE = "parts_approval"
 MOST_ROUNDS = 1000
@@ -45,18 +37,17 @@ MOST_ROUNDS = 1000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "--database",
-        default="sqlite",
-        help="sqlite or mariadb, made anew; or the address of a database, empty or filled by an earlier run",
-    )
+    parser.add_argument("--database", help="the address of a database, empty or filled by an earlier run")
     parser.add_argument("--instances", type=int, default=50_000)
     parser.add_argument("--tasks", type=int, default=20_000)
     parser.add_argument("--history", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, address_of(options.database) as url:
-        os.environ["MILLWRIGHT_DATA"], os.environ["MILLWRIGHT_DATABASE_URL"] = folder, url
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MILLWRIGHT_DATA"] = folder
+        os.environ["MILLWRIGHT_DATABASE_URL"] = (
+            options.database or f"sqlite:///{Path(folder) / 'millwright.db'}"
+        )
         app = create_app()
         with app.app_context():
             flask_migrate.upgrade(str(runtime.MIGRATIONS))
@@ -74,8 +65,7 @@ def _fill(database: sa.Engine, options: argparse.Namespace) -> None:
         written = past.multiply(
             session, instances=options.instances, open_tasks=options.tasks, history=options.history
         )
-    counted = ", ".join(f"{number:,} {name}" for name, number in written.items())
-    print(f"Written in {time.perf_counter() - began:.0f} s: {counted}.", flush=True)
+    print(f"written in {time.perf_counter() - began:.0f} s: {written}", flush=True)
     if database.dialect.name == "sqlite":
         with database.connect() as connection:
             connection.exec_driver_sql("ANALYZE")
@@ -90,7 +80,7 @@ def _catch_up(app: Flask) -> None:
         began, rounds = time.perf_counter(), 0
         while rounds < MOST_ROUNDS and work.keep_up(engine, sessions):
             rounds += 1
-        print(f"Caught up: {work.NAME} in {time.perf_counter() - began:.1f} s, {rounds} rounds.", flush=True)
+        print(f"{work.NAME}: {time.perf_counter() - began:.1f} s in {rounds} rounds", flush=True)
 
 
 def _pages(app: Flask, rounds: int) -> None:
@@ -99,64 +89,28 @@ def _pages(app: Flask, rounds: int) -> None:
             sa.select(sa.func.max(ProcessInstance.id)).where(ProcessInstance.state.in_(OPEN_STATES))
         )
         database = db.engine
-    client = app.test_client()
-    _sign_in(app, client)
-    addresses = [
-        BARE,
-        "/monitor",
-        "/monitor/state",
-        "/monitor/instances",
-        "/monitor/instances?show=all",
-        "/monitor/instances?show=stuck",
-        f"/monitor/instances?process={LARGE}",
-        "/monitor/instances?q=PR-2026",
-        f"/monitor/instances/{newest}",
-        f"/monitor/processes/{LARGE}",
-        f"/monitor/processes/{LARGE}?days=7",
-        "/monitor/processes/maintenance_request?days=90",
-        f"/monitor/processes/{LARGE}/variants",
-        "/monitor/alerts",
-        "/monitor/batches",
-    ]
-    bare, rows = None, []
-    for address in addresses:
-        taken, statements = [], 0
-        for _ in range(rounds):
-            with _counted(database) as count:
-                began = time.perf_counter()
-                response = client.get(address)
-                taken.append((time.perf_counter() - began) * 1000)
-            statements = count[0]
-        if response.status_code != 200:
-            raise SystemExit(f"{address} answered {response.status_code}")
-        median = statistics.median(taken)
-        bare = bare or median
-        late = f"over {TARGET}" if median > TARGET else ""
-        figures = (f"{median:.1f}", f"{max(taken):.1f}", statements, f"{median / bare:.1f}", late)
-        rows.append([f"`{address}`", *figures])
-    print(f"\nLoad of the machine: {load()}.\n")
-    print(table(["page", "median ms", "worst ms", "statements", "ratio", f"aim: {TARGET} ms"], rows))
-
-
-def _sign_in(app: Flask, client: FlaskClient) -> None:
-    app.config["WTF_CSRF_ENABLED"] = False
-    response = client.post("/sign-in", data={"email": MANAGER, "password": PASSWORD})
-    if response.status_code != 302:
-        raise SystemExit(f"signing in answered {response.status_code}")
-
-
-@contextmanager
-def _counted(database: sa.Engine) -> Iterator[list[int]]:
-    count = [0]
-
-    def note(*_: object) -> None:
-        count[0] += 1
-
-    sa.event.listen(database, "before_cursor_execute", note)
-    try:
-        yield count
-    finally:
-        sa.event.remove(database, "before_cursor_execute", note)
+    pages.measure(
+        app,
+        database,
+        [
+            "/monitor",
+            "/monitor/state",
+            "/monitor/instances",
+            "/monitor/instances?show=all",
+            "/monitor/instances?show=stuck",
+            f"/monitor/instances?process={LARGE}",
+            "/monitor/instances?q=PR-2026",
+            f"/monitor/instances/{newest}",
+            f"/monitor/processes/{LARGE}",
+            f"/monitor/processes/{LARGE}?days=7",
+            "/monitor/processes/maintenance_request?days=90",
+            f"/monitor/processes/{LARGE}/variants",
+            "/monitor/alerts",
+            "/monitor/batches",
+        ],
+        rounds=rounds,
+        target=TARGET,
+    )
 
 
 if __name__ == "__main__":

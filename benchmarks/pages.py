@@ -1,0 +1,67 @@
+"""How long pages take, beside one's own profile, which shows little more than one's name."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.ops.demo.factory import PASSWORD
+
+MANAGER = "manager@millwright.example"
+BARE = "/profile"
+
+
+def measure(
+    app: Flask, database: sa.Engine, addresses: Iterable[str], *, rounds: int, target: int
+) -> dict[str, float]:
+    """Ask for each page several times as a maintenance manager, print a table, and answer the medians.
+
+    Times are milliseconds inside the server; ``target`` is what none should take longer than.
+    """
+    client = app.test_client()
+    _sign_in(app, client)
+    medians: dict[str, float] = {}
+    print(f"\n{'page':56} {'median ms':>9} {'worst ms':>9} {'SQL':>4} {'ratio':>6}")
+    for address in (BARE, *addresses):
+        taken, statements = [], 0
+        for _ in range(rounds):
+            with _counted(database) as count:
+                began = time.perf_counter()
+                response = client.get(address)
+                taken.append((time.perf_counter() - began) * 1000)
+            statements = count[0]
+        if response.status_code != 200:
+            print(f"{address:56} answered {response.status_code}")
+            continue
+        median = medians[address] = statistics.median(taken)
+        late = f"  over {target} ms" if median > target else ""
+        ratio = median / medians[BARE]
+        print(f"{address:56} {median:9.1f} {max(taken):9.1f} {statements:4} {ratio:6.1f}{late}", flush=True)
+    return medians
+
+
+def _sign_in(app: Flask, client: FlaskClient) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    response = client.post("/sign-in", data={"email": MANAGER, "password": PASSWORD})
+    if response.status_code != 302:
+        raise SystemExit(f"signing in answered {response.status_code}")
+
+
+@contextmanager
+def _counted(database: sa.Engine) -> Iterator[list[int]]:
+    count = [0]
+
+    def note(*_: object) -> None:
+        count[0] += 1
+
+    sa.event.listen(database, "before_cursor_execute", note)
+    try:
+        yield count
+    finally:
+        sa.event.remove(database, "before_cursor_execute", note)
