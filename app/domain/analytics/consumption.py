@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.database import Worth
-from app.domain.analytics import calendar, stops
+from app.domain.analytics import calendar
 from app.domain.analytics.scope import Scope
 from app.domain.machines import Machine
 from app.domain.parts import SparePart
@@ -154,19 +154,17 @@ def _groups(parts: list[PartConsumption]) -> tuple[GroupConsumption, ...]:
 
 
 def _steps(session: Session, scope: Scope, group_by: str) -> tuple[ConsumptionStep, ...]:
-    """The movements one by one, divided among days, weeks or months of the site's time zone."""
+    """The movements by days, weeks or months of the site's time zone."""
     found = calendar.buckets(scope.since, scope.until, group_by, scope.zone_on_the_wall(session))
     quantities, costs = [0] * len(found), [Decimal(0)] * len(found)
     query = _movements(
         scope,
-        InventoryTransaction.transaction_date,
-        InventoryTransaction.quantity,
-        _COST.label("cost"),
-    )
-    for row in session.execute(query.execution_options(yield_per=stops.ROWS_AT_ONCE)):
-        place = calendar.place_of(found, row.transaction_date)
-        quantities[place] += row.quantity
-        costs[place] += row.cost
+        calendar.place_in_database(found, InventoryTransaction.transaction_date).label("place"),
+        sa.func.sum(InventoryTransaction.quantity),
+        sa.type_coerce(sa.func.sum(_COST), Worth),
+    ).group_by("place")
+    for place, quantity, cost in session.execute(query):
+        quantities[place], costs[place] = int(quantity), cost
     return tuple(
         ConsumptionStep(bucket.first, quantity, cost)
         for bucket, quantity, cost in zip(found, quantities, costs, strict=True)

@@ -10,12 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.database import Money
+from app.database import Money, Worth
 from app.domain import settings
 from app.domain.analytics import calendar, machines
 from app.domain.analytics.machines import MachineName
 from app.domain.analytics.scope import Scope
-from app.domain.analytics.stops import ROWS_AT_ONCE
 from app.domain.machines import Machine
 from app.domain.parts import SparePart
 from app.domain.preventive.models import PreventiveLog, PreventiveTask
@@ -203,23 +202,27 @@ def _dearest_first(row: MachineCosts | DepartmentCosts) -> tuple[Decimal, int]:
 
 
 def _steps(session: Session, scope: Scope, found: list[calendar.Bucket]) -> tuple[CostStep, ...]:
-    """Usage and work one by one, divided among days, weeks or months."""
+    """Usage and work by days, weeks or months."""
     if not found:
         return ()
+
+    def place(moment: Any) -> sa.Label[int]:
+        return calendar.place_in_database(found, moment).label("place")
+
     parts = [Decimal(0)] * len(found)
-    used = _used(scope, PartsUsage.used_at, PartsUsage.cost)
-    for at, cost in session.execute(used.execution_options(yield_per=ROWS_AT_ONCE)):
-        parts[calendar.place_of(found, at)] += cost
+    used = _used(scope, place(PartsUsage.used_at), sa.type_coerce(sa.func.sum(PartsUsage.cost), Worth))
+    for at, cost in session.execute(used.group_by("place")):
+        parts[at] += cost
     minutes: list[int] | None = None
     if scope.part_group is None:
         minutes = [0] * len(found)
         for spent in (
-            _worked(scope, WorkStep.recorded_at, WorkStep.minutes),
-            _prevented(scope, PreventiveLog.performed_at, PreventiveLog.minutes_spent),
+            _worked(scope, place(WorkStep.recorded_at), sa.func.sum(WorkStep.minutes)),
+            _prevented(scope, place(PreventiveLog.performed_at), sa.func.sum(PreventiveLog.minutes_spent)),
         ):
-            for at, taken in session.execute(spent.execution_options(yield_per=ROWS_AT_ONCE)):
-                minutes[calendar.place_of(found, at)] += taken
+            for at, taken in session.execute(spent.group_by("place")):
+                minutes[at] += int(taken)
     return tuple(
-        CostStep(bucket.first, parts[place], None if minutes is None else minutes[place])
-        for place, bucket in enumerate(found)
+        CostStep(bucket.first, parts[at], None if minutes is None else minutes[at])
+        for at, bucket in enumerate(found)
     )

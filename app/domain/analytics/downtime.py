@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
 
 from app.domain.analytics import calendar, intervals, machines, stops
+from app.domain.analytics.instants import instant_of
 from app.domain.analytics.intervals import Interval
 from app.domain.analytics.machines import MachineName
 from app.domain.analytics.scope import Scope
@@ -55,13 +57,18 @@ def downtime(session: Session, scope: Scope, group_by: str | None = None) -> Dow
     zone = scope.zone_on_the_wall(session)
     found = calendar.buckets(scope.since, scope.until, group_by, zone) if group_by else []
     names = machines.names(session, scope)
+    since, until = instant_of(scope.since), instant_of(scope.known_until)
     times: dict[int, list[Interval]] = {}
     down_now = set()
-    for machine_id, stopped in stops.by_machine(session, scope):
-        parts = (intervals.clipped(stop.start, stop.end, scope.since, scope.known_until) for stop in stopped)
-        if clipped := intervals.merged(part for part in parts if part is not None):
+    for machine_id, stopped in stops.times(session, scope):
+        parts = [
+            part
+            for start, end in stopped
+            if (part := intervals.clipped(start, until if end is None else end, since, until))
+        ]
+        if clipped := intervals.merged(parts):
             times[machine_id] = clipped
-        if any(stop.is_open for stop in stopped):
+        if any(stop.end is None for stop in stopped):
             down_now.add(machine_id)
     total = sum((intervals.total(parts) for parts in times.values()), timedelta())
     rows = [
@@ -69,7 +76,7 @@ def downtime(session: Session, scope: Scope, group_by: str | None = None) -> Dow
             machine=names[machine_id],
             stops=len(parts),
             minutes=intervals.minutes(intervals.total(parts)),
-            longest_minutes=intervals.minutes(max(end - start for start, end in parts)),
+            longest_minutes=intervals.minutes(max(intervals.total([part]) for part in parts)),
             share=intervals.total(parts) / total if total else 0.0,
             is_down=machine_id in down_now,
         )
@@ -88,16 +95,18 @@ def _steps(found: list[calendar.Bucket], parts: list[Interval]) -> tuple[Downtim
     """The stops of all machines, divided among days, weeks or months."""
     if not found:
         return ()
+    starts = [instant_of(bucket.start) for bucket in found]
+    ends = [*starts[1:], instant_of(found[-1].end)]
     counts = [0] * len(found)
-    lengths = [timedelta()] * len(found)
+    lengths = [0] * len(found)  # microseconds
     for start, end in parts:
-        place = calendar.place_of(found, start)
+        place = bisect_right(starts, start) - 1
         counts[place] += 1
-        while place < len(found) and (found[place].start < end):
-            part = intervals.clipped(start, end, found[place].start, found[place].end)
-            lengths[place] += part[1] - part[0] if part else timedelta()
-            place += 1
+        while end > ends[place]:
+            lengths[place] += ends[place] - start
+            start, place = ends[place], place + 1
+        lengths[place] += end - start
     return tuple(
-        DowntimeStep(bucket.first, count, intervals.minutes(length))
+        DowntimeStep(bucket.first, count, intervals.minutes(timedelta(microseconds=length)))
         for bucket, count, length in zip(found, counts, lengths, strict=True)
     )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.database import Money
 from app.domain.analytics import intervals, machines
+from app.domain.analytics.instants import instant, instant_of
 from app.domain.analytics.intervals import Interval
 from app.domain.analytics.machines import MachineName
 from app.domain.analytics.scope import Scope
@@ -74,31 +75,17 @@ def failures(session: Session, scope: Scope, measure: str = Measure.COUNT) -> Fa
 
     Unlike for the MTBF, each such report counts, whether the machine stood still for it or not. Their
     downtime is clipped to the period (that of one machine counts once per code); their parts are
-    counted whenever they were issued. Four statements.
+    counted whenever they were issued. Five statements.
     """
     names = machines.names(session, scope)
     times = _downtimes(session, scope)
-    parts_cost = (
-        sa.select(sa.type_coerce(sa.func.sum(PartsUsage.cost), Money))
-        .join(MaintenanceWork, MaintenanceWork.id == PartsUsage.work_id)
-        .where(MaintenanceWork.maintenance_request_id == MaintenanceRequest.id)
-        .scalar_subquery()
-    )
-    reported = _reported(
-        scope, MaintenanceRequest.failure_code_id, MaintenanceRequest.machine_id, parts_cost.label("cost")
-    ).subquery()
-    query = sa.select(
-        reported.c.failure_code_id,
-        reported.c.machine_id,
-        sa.func.count().label("failures"),
-        sa.type_coerce(sa.func.sum(reported.c.cost), Money).label("cost"),
-    ).group_by(reported.c.failure_code_id, reported.c.machine_id)
+    costs = _parts_costs(session, scope)
     counts: dict[int | None, int] = {}
-    costs: dict[int | None, Decimal] = {}
     by_machine: dict[int, int] = {}
-    for code_id, machine_id, count, cost in session.execute(query):
+    code, machine = MaintenanceRequest.failure_code_id, MaintenanceRequest.machine_id
+    reported = _reported(scope, code, machine, sa.func.count()).group_by(code, machine)
+    for code_id, machine_id, count in session.execute(reported):
         counts[code_id] = counts.get(code_id, 0) + count
-        costs[code_id] = costs.get(code_id, Decimal(0)) + (cost or Decimal(0))
         by_machine[machine_id] = by_machine.get(machine_id, 0) + count
     known = sa.select(FailureCode.id, FailureCode.code, FailureCode.name)
     codes = {row.id: row for row in session.execute(known)}
@@ -109,7 +96,7 @@ def failures(session: Session, scope: Scope, measure: str = Measure.COUNT) -> Fa
             name=codes[code_id].name if code_id is not None else "No failure code",
             failures=count,
             downtime_minutes=intervals.minutes(times.get(code_id, timedelta())),
-            parts_cost=costs[code_id],
+            parts_cost=costs.get(code_id, Decimal(0)),
             share=0.0,
             cumulative_share=0.0,
         )
@@ -165,20 +152,32 @@ def _reported(scope: Scope, *columns: Any) -> sa.Select[Any]:
     )
 
 
+def _parts_costs(session: Session, scope: Scope) -> dict[int | None, Decimal]:
+    """What the parts of these requests cost, by failure code."""
+    code = MaintenanceRequest.failure_code_id
+    query = (
+        _reported(scope, code, sa.type_coerce(sa.func.sum(PartsUsage.cost), Money))
+        .join(MaintenanceWork, MaintenanceWork.maintenance_request_id == MaintenanceRequest.id)
+        .join(PartsUsage, PartsUsage.work_id == MaintenanceWork.id)
+        .group_by(code)
+    )
+    return {code_id: cost for code_id, cost in session.execute(query)}
+
+
 def _downtimes(session: Session, scope: Scope) -> dict[int | None, timedelta]:
     """The downtime of these requests within the period, by failure code."""
+    since, until = instant_of(scope.since), instant_of(scope.known_until)
     query = _reported(
         scope,
         MaintenanceRequest.failure_code_id,
         MachineDowntime.machine_id,
-        MachineDowntime.started_at,
-        MachineDowntime.ended_at,
+        instant(MachineDowntime.started_at),
+        instant(MachineDowntime.ended_at),
     ).join(MachineDowntime, MachineDowntime.maintenance_request_id == MaintenanceRequest.id)
     found: dict[tuple[int | None, int], list[Interval]] = {}
-    for row in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
-        end = row.ended_at or scope.known_until
-        if part := intervals.clipped(row.started_at, end, scope.since, scope.known_until):
-            found.setdefault((row.failure_code_id, row.machine_id), []).append(part)
+    for code_id, machine_id, start, end in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
+        if part := intervals.clipped(start, until if end is None else end, since, until):
+            found.setdefault((code_id, machine_id), []).append(part)
     times: dict[int | None, timedelta] = {}
     for (code_id, _), parts in found.items():
         times[code_id] = times.get(code_id, timedelta()) + intervals.total(intervals.merged(parts))

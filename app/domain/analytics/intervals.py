@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-Interval = tuple[datetime, datetime]
+from app.domain.analytics.instants import Instant
+
+Interval = tuple[Instant, Instant]
 
 MINUTE = timedelta(minutes=1)
 
 
-def clipped(start: datetime, end: datetime, since: datetime, until: datetime) -> Interval | None:
+def clipped(start: Instant, end: Instant, since: Instant, until: Instant) -> Interval | None:
     """The part of a time that lies between ``since`` and ``until``, or None when none of it does.
 
     What ended in the instant in which it started happened nevertheless, if that was in the period.
     """
-    happened_within = since <= start < until
-    if max(start, since) >= until or (end <= since and not happened_within):
-        return None
-    return max(start, since), max(min(end, until), max(start, since))
+    if start < since:
+        return (since, min(end, until)) if end > since < until else None
+    return (start, max(min(end, until), start)) if start < until else None
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:
@@ -26,7 +27,8 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
     result: list[Interval] = []
     for start, end in sorted(intervals):
         if result and start <= result[-1][1]:
-            result[-1] = (result[-1][0], max(result[-1][1], end))
+            if end > result[-1][1]:
+                result[-1] = (result[-1][0], end)
         else:
             result.append((start, end))
     return result
@@ -34,7 +36,7 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
 
 def total(intervals: Iterable[Interval]) -> timedelta:
     """How long these times last together; they must not overlap."""
-    return sum((end - start for start, end in intervals), timedelta())
+    return timedelta(microseconds=sum(end - start for start, end in intervals))
 
 
 def minutes(duration: timedelta) -> int:

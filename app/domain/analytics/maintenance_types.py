@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -46,64 +47,41 @@ class TypeAnalysis:
 def maintenance_types(session: Session, scope: Scope) -> TypeAnalysis:
     """The work orders closed in the period (but for cancelled requests), by maintenance type.
 
-    Labour, downtime and parts are those of the whole work order, also from before the period. One
-    statement.
+    Labour, downtime and parts are those of the whole work order, also from before the period. Five
+    statements.
     """
-    labour = (
-        sa.select(sa.func.sum(WorkStep.minutes))
-        .where(WorkStep.work_id == MaintenanceWork.id)
-        .scalar_subquery()
+    type_id = MaintenanceWork.maintenance_type_id
+
+    def by_type(what: sa.ColumnElement[Any], *joined: Any) -> dict[int | None, Any]:
+        query = _closed(scope, type_id, what)
+        for target, condition in joined:
+            query = query.join(target, condition)
+        return {row[0]: row[1] for row in session.execute(query.group_by(type_id))}
+
+    jobs = by_type(sa.func.count())
+    labour = by_type(sa.func.sum(WorkStep.minutes), (WorkStep, WorkStep.work_id == MaintenanceWork.id))
+    downtime = by_type(
+        sa.func.sum(MachineDowntime.minutes),
+        (MachineDowntime, MachineDowntime.maintenance_request_id == MaintenanceRequest.id),
     )
-    cost = (
-        sa.select(sa.type_coerce(sa.func.sum(PartsUsage.cost), Money))
-        .where(PartsUsage.work_id == MaintenanceWork.id)
-        .scalar_subquery()
+    cost = by_type(
+        sa.type_coerce(sa.func.sum(PartsUsage.cost), Money),
+        (PartsUsage, PartsUsage.work_id == MaintenanceWork.id),
     )
-    downtime = (
-        sa.select(sa.func.sum(MachineDowntime.minutes))
-        .where(MachineDowntime.maintenance_request_id == MaintenanceRequest.id)
-        .scalar_subquery()
-    )
-    jobs = (
-        sa.select(
-            MaintenanceWork.maintenance_type_id,
-            labour.label("labour"),
-            downtime.label("downtime"),
-            cost.label("cost"),
-        )
-        .join(MaintenanceRequest, MaintenanceRequest.id == MaintenanceWork.maintenance_request_id)
-        .join(Machine, Machine.id == MaintenanceRequest.machine_id)
-        .where(MaintenanceRequest.status != RequestStatus.CANCELLED, *scope.requests())
-        .where(scope.contains(MaintenanceWork.completed_at))
-        .subquery()
-    )
-    query = (
-        sa.select(
-            jobs.c.maintenance_type_id,
-            MaintenanceType.code,
-            MaintenanceType.name,
-            sa.func.count().label("jobs"),
-            sa.func.sum(jobs.c.labour).label("labour"),
-            sa.func.sum(jobs.c.downtime).label("downtime"),
-            sa.type_coerce(sa.func.sum(jobs.c.cost), Money).label("cost"),
-        )
-        .join_from(jobs, MaintenanceType, MaintenanceType.id == jobs.c.maintenance_type_id, isouter=True)
-        .group_by(jobs.c.maintenance_type_id, MaintenanceType.code, MaintenanceType.name)
-    )
-    rows = session.execute(query).all()
-    total = sum(row.jobs for row in rows)
+    known = sa.select(MaintenanceType.id, MaintenanceType.code, MaintenanceType.name)
+    named = {row.id: (row.code, row.name) for row in session.execute(known)}
+    total = sum(jobs.values())
     types = [
         TypeFigures(
-            type_id=row.maintenance_type_id,
-            code=row.code or "",
-            name=row.name or "No maintenance type",
-            jobs=row.jobs,
-            share=row.jobs / total,
-            labour_minutes=int(row.labour or 0),
-            downtime_minutes=int(row.downtime or 0),
-            parts_cost=row.cost or Decimal(0),
+            key,
+            *(("", "No maintenance type") if key is None else named[key]),
+            jobs=count,
+            share=count / total,
+            labour_minutes=int(labour.get(key) or 0),
+            downtime_minutes=int(downtime.get(key) or 0),
+            parts_cost=cost.get(key) or Decimal(0),
         )
-        for row in rows
+        for key, count in jobs.items()
     ]
     types.sort(key=lambda row: (-row.jobs, row.code == "", row.code))
     return TypeAnalysis(
@@ -112,4 +90,16 @@ def maintenance_types(session: Session, scope: Scope) -> TypeAnalysis:
         downtime_minutes=sum(row.downtime_minutes for row in types),
         parts_cost=sum((row.parts_cost for row in types), Decimal(0)),
         types=tuple(types),
+    )
+
+
+def _closed(scope: Scope, *columns: Any) -> sa.Select[Any]:
+    """The work orders that count, with their requests and machines."""
+    return (
+        sa.select(*columns)
+        .select_from(MaintenanceWork)
+        .join(MaintenanceRequest, MaintenanceRequest.id == MaintenanceWork.maintenance_request_id)
+        .join(Machine, Machine.id == MaintenanceRequest.machine_id)
+        .where(MaintenanceRequest.status != RequestStatus.CANCELLED, *scope.requests())
+        .where(scope.contains(MaintenanceWork.completed_at))
     )

@@ -29,6 +29,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.domain.analytics import intervals, machines, stops
+from app.domain.analytics.instants import Instant, instant_of
 from app.domain.analytics.machines import MachineName
 from app.domain.analytics.scope import Scope
 from app.domain.analytics.stops import Stop
@@ -108,21 +109,22 @@ def reliability(session: Session, scope: Scope) -> ReliabilityAnalysis:
 
 def measure(stopped: Sequence[Stop], since: datetime, until: datetime) -> Reliability:
     """The figures of one machine from its downtimes, in the order in which they began."""
+    begin, finish = instant_of(since), instant_of(until)
     down, restoration = [], []
     failures = 0
-    down_until: datetime | None = None
-    for stop in stopped:
-        part = intervals.clipped(stop.start, stop.end, since, until)
+    down_until: Instant | None = None
+    for start, end, is_first, is_failure in stopped:
+        part = intervals.clipped(start, end, begin, finish)
         if part is not None:
             down.append(part)
-        if not stop.is_failure:
+        if not is_failure:
             continue
         if part is not None:
             restoration.append(part)
-        was_up = down_until is None or stop.start > down_until
-        if stop.is_first and was_up and since <= stop.start < until:
+        was_up = down_until is None or start > down_until
+        if is_first and was_up and begin <= start < finish:
             failures += 1
-        down_until = stop.end if down_until is None else max(down_until, stop.end)
+        down_until = end if down_until is None else max(down_until, end)
     return Reliability(
         failures=failures,
         required=until - since,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from app.domain.analytics.instants import Instant, instant, instant_of
 from app.domain.analytics.scope import Scope
 from app.domain.downtime import MachineDowntime
 from app.domain.machines import Machine
@@ -18,62 +19,79 @@ from app.domain.requests import MaintenanceRequest, RequestStatus
 ROWS_AT_ONCE = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Time(NamedTuple):
+    """One recorded downtime, not clipped; ``end`` is None where it is still open."""
+
+    start: Instant
+    end: Instant | None
+
+
+class Stop(NamedTuple):
     """One recorded downtime, not clipped; ``end`` is the present where it is still open.
 
     ``is_first`` tells the failure itself from rework on it, ``is_failure`` a failure from a false alarm
     that was cancelled.
     """
 
-    request_id: int
-    start: datetime
-    end: datetime
-    is_open: bool
+    start: Instant
+    end: Instant
     is_first: bool
     is_failure: bool
 
 
-def by_machine(session: Session, scope: Scope) -> Iterator[tuple[int, list[Stop]]]:
+def times(session: Session, scope: Scope) -> Iterator[tuple[int, list[Time]]]:
     """For each machine that has any: its downtimes that reach into the period, earliest first.
 
     One statement, read as it is consumed.
     """
-    end = scope.known_until
+    for machine_id, rows in _by_machine(session, scope):
+        yield machine_id, [Time(start, end) for _, start, _, end in rows]
+
+
+def by_machine(session: Session, scope: Scope) -> Iterator[tuple[int, list[Stop]]]:
+    """The same, with what tells failures from others; those that began at once in the order of their entry.
+
+    One statement, read as it is consumed.
+    """
     earlier = aliased(MachineDowntime)
     again = sa.exists().where(
         earlier.maintenance_request_id == MachineDowntime.maintenance_request_id,
         earlier.id < MachineDowntime.id,
     )
-    query = (
-        sa.select(
-            MachineDowntime.machine_id,
-            MachineDowntime.maintenance_request_id,
-            MachineDowntime.started_at,
-            MachineDowntime.ended_at,
-            MaintenanceRequest.status,
-            again.label("again"),
-        )
-        .join(Machine, Machine.id == MachineDowntime.machine_id)
-        .join(MaintenanceRequest, MaintenanceRequest.id == MachineDowntime.maintenance_request_id)
-        .where(MachineDowntime.started_at < end, *scope.requests())
-        # What ended just as the period began touches what began just then.
-        .where(sa.or_(MachineDowntime.ended_at.is_(None), MachineDowntime.ended_at >= scope.since))
-        .order_by(MachineDowntime.machine_id, MachineDowntime.started_at, MachineDowntime.id)
-        .execution_options(yield_per=ROWS_AT_ONCE)
-    )
-    for machine_id, rows in groupby(session.execute(query), key=lambda row: row.machine_id):
+    cancelled = sa.select(MaintenanceRequest.id).where(MaintenanceRequest.status == RequestStatus.CANCELLED)
+    false_alarm = MachineDowntime.maintenance_request_id.in_(cancelled)
+    now = instant_of(scope.known_until)
+    for machine_id, rows in _by_machine(session, scope, again, false_alarm):
         yield (
             machine_id,
             [
-                Stop(
-                    request_id=row.maintenance_request_id,
-                    start=row.started_at,
-                    end=max(end, row.started_at) if row.ended_at is None else row.ended_at,
-                    is_open=row.ended_at is None,
-                    is_first=not row.again,
-                    is_failure=row.status != RequestStatus.CANCELLED,
-                )
-                for row in rows
+                Stop(start, max(now, start) if end is None else end, not is_rework, not is_false)
+                for _, start, _, end, is_rework, is_false in sorted(rows, key=itemgetter(1, 2))
             ],
         )
+
+
+def _by_machine(session: Session, scope: Scope, *columns: Any) -> Iterator[tuple[int, Iterator[Any]]]:
+    """Machine, start, number, end and more of the downtimes that reach into the period, in this order."""
+    query = (
+        sa.select(
+            MachineDowntime.machine_id,
+            instant(MachineDowntime.started_at),
+            MachineDowntime.id,
+            instant(MachineDowntime.ended_at),
+            *columns,
+        )
+        .where(MachineDowntime.started_at < scope.known_until)
+        # What ended just as the period began touches what began just then.
+        .where(sa.or_(MachineDowntime.ended_at.is_(None), MachineDowntime.ended_at >= scope.since))
+        .order_by(MachineDowntime.machine_id, MachineDowntime.started_at)
+        .execution_options(yield_per=ROWS_AT_ONCE)
+    )
+    # Joined only when asked about: an index holds all the rest.
+    if conditions := scope.machines():
+        query = query.join(Machine, Machine.id == MachineDowntime.machine_id).where(*conditions)
+    if scope.technician_id is not None:
+        query = query.join(
+            MaintenanceRequest, MaintenanceRequest.id == MachineDowntime.maintenance_request_id
+        ).where(MaintenanceRequest.assigned_technician_id == scope.technician_id)
+    return groupby(session.execute(query), key=itemgetter(0))
