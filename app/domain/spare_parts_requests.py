@@ -53,6 +53,7 @@ class SparePartsRequest(Timestamps, Base):
         sa.Index("ix_spare_parts_requests_request", "maintenance_request_id", "status"),
         sa.Index("ix_spare_parts_requests_requester", "requester_id", "created_at"),
         sa.Index("ix_spare_parts_requests_created_at", "created_at"),
+        sa.Index("ix_spare_parts_requests_closed_at", "closed_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

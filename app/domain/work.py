@@ -34,6 +34,7 @@ class MaintenanceWork(Timestamps, Base):
         sa.Index("ix_maintenance_work_technician_started", "technician_id", "started_at"),
         sa.Index("ix_maintenance_work_type", "maintenance_type_id", "completed_at"),
         sa.Index("ix_maintenance_work_started_at", "started_at"),
+        sa.Index("ix_maintenance_work_completed_at", "completed_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -61,7 +62,10 @@ class WorkStep(Base):
     """Something that was done, by whom, and the minutes it took."""
 
     __tablename__ = "maintenance_work_steps"
-    __table_args__ = (sa.UniqueConstraint("work_id", "position"),)
+    __table_args__ = (
+        sa.UniqueConstraint("work_id", "position"),
+        sa.Index("ix_work_steps_recorded_at", "recorded_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     work_id: Mapped[int] = mapped_column(sa.ForeignKey("maintenance_work.id"))

@@ -179,6 +179,7 @@ class PreventiveLog(Base):
     __tablename__ = "preventive_maintenance_logs"
     __table_args__ = (
         sa.UniqueConstraint("task_id", "due_on"),
+        sa.Index("ix_preventive_logs_due_on", "due_on"),
         sa.Index("ix_preventive_logs_performed_at", "performed_at"),
         sa.Index("ix_preventive_logs_performer", "performed_by", "performed_at"),
     )

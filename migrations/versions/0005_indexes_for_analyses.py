@@ -1,0 +1,48 @@
+"""Indexes that the analyses read by, so that years of requests do not make them slow."""
+
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+NEW = (
+    ("ix_maintenance_requests_completed_at", "maintenance_requests", ["completed_at"]),
+    ("ix_maintenance_requests_cancelled_at", "maintenance_requests", ["cancelled_at"]),
+    ("ix_maintenance_work_completed_at", "maintenance_work", ["completed_at"]),
+    ("ix_work_steps_recorded_at", "maintenance_work_steps", ["recorded_at"]),
+    ("ix_preventive_logs_due_on", "preventive_maintenance_logs", ["due_on"]),
+    ("ix_spare_parts_requests_closed_at", "spare_parts_requests", ["closed_at"]),
+)
+# Those that hold more than before: the columns that they had, and what is added to them.
+LONGER = (
+    (
+        "ix_machine_downtime_machine",
+        "machine_downtime",
+        ["machine_id", "started_at"],
+        ["ended_at", "maintenance_request_id"],
+    ),
+    (
+        "ix_maintenance_requests_reported_at",
+        "maintenance_requests",
+        ["reported_at"],
+        ["status", "failure_code_id", "machine_id"],
+    ),
+)
+
+
+def upgrade() -> None:
+    for name, table, columns in NEW:
+        op.create_index(name, table, columns)
+    for name, table, before, added in LONGER:
+        op.drop_index(name, table_name=table)
+        op.create_index(name, table, [*before, *added])
+
+
+def downgrade() -> None:
+    for name, table, before, _ in LONGER:
+        op.drop_index(name, table_name=table)
+        op.create_index(name, table, before)
+    for name, table, _ in NEW:
+        op.drop_index(name, table_name=table)
