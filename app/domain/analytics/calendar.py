@@ -62,10 +62,13 @@ def place_of(found: Sequence[Bucket], moment: datetime) -> int:
 
 
 def place_in_database(found: Sequence[Bucket], moment: Any) -> sa.ColumnElement[int]:
-    """The same for a column of moments, as an expression that halves what is left with each comparison."""
+    """The same for a column of moments, as an expression that halves what is left with each comparison.
+
+    Without buckets it is 0.
+    """
 
     def among(low: int, high: int) -> sa.ColumnElement[int]:
-        if high - low == 1:
+        if high - low <= 1:
             return sa.literal_column(str(low), sa.Integer())
         middle = (low + high) // 2
         return sa.case((moment < found[middle].start, among(low, middle)), else_=among(middle, high))

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.database import Money, Worth
+from app.database import Worth
 from app.domain import settings
 from app.domain.analytics import calendar, machines
 from app.domain.analytics.machines import MachineName
@@ -90,82 +90,108 @@ class CostAnalysis:
 
 
 def costs(session: Session, scope: Scope, group_by: str | None = None) -> CostAnalysis:
-    """Parts and working time of the period. At most nine statements.
+    """Parts and working time of the period. At most six statements.
 
     :raises BusinessError: PERIOD_TOO_LONG
     """
     site = settings.site(session)
-    found = calendar.buckets(scope.since, scope.until, group_by, scope.zone or site.zone) if group_by else []
-    cost = sa.type_coerce(sa.func.sum(PartsUsage.cost), Money)
-    spent_on = _used(scope, Machine.id, cost).group_by(Machine.id)
-    by_machine: dict[int, Decimal] = {row[0]: row[1] for row in session.execute(spent_on)}
-    group = (SparePart.group_number, sa.func.max(SparePart.group_name), cost)
-    groups = session.execute(_used(scope, *group).group_by(SparePart.group_number)).all()
+    zone = scope.zone or site.zone
+    found = calendar.buckets(scope.since, scope.until, group_by, zone) if group_by else []
+
+    def place(moment: Any) -> sa.Label[int]:
+        return calendar.place_in_database(found, moment).label("place")
+
+    by_machine: dict[int, Decimal] = {}
+    by_step = [Decimal(0)] * (len(found) or 1)
+    cost = sa.type_coerce(sa.func.sum(PartsUsage.cost), Worth)
+    for machine_id, at, spent in session.execute(_used_on_machines(scope, place(PartsUsage.used_at), cost)):
+        by_machine[machine_id] = by_machine.get(machine_id, Decimal(0)) + spent
+        by_step[at] += spent
     minutes: dict[int, int] | None = None
+    minutes_by_step: list[int] | None = None
     if scope.part_group is None:
-        minutes = {}
-        for spent in (
-            _worked(scope, Machine.id, sa.func.sum(WorkStep.minutes)),
-            _prevented(scope, Machine.id, sa.func.sum(PreventiveLog.minutes_spent)),
+        minutes, minutes_by_step = {}, [0] * len(by_step)
+        for query in (
+            _worked(scope, place(WorkStep.recorded_at), sa.func.sum(WorkStep.minutes)),
+            _prevented(scope, place(PreventiveLog.performed_at), sa.func.sum(PreventiveLog.minutes_spent)),
         ):
-            for machine_id, total in session.execute(spent.group_by(Machine.id)):
-                minutes[machine_id] = minutes.get(machine_id, 0) + int(total)
+            for machine_id, at, taken in session.execute(query):
+                minutes[machine_id] = minutes.get(machine_id, 0) + int(taken)
+                minutes_by_step[at] += int(taken)
     rows = _machines(machines.names(session, scope), by_machine, minutes)
     labour = PARTS_INCLUDED, LABOUR_UNKNOWN if minutes is None else LABOUR_INCLUDED, NOT_INCLUDED
+    groups = [GroupCosts(*row) for row in session.execute(_used_of_groups(scope, cost))]
     return CostAnalysis(
         currency=site.currency,
         parts=sum(by_machine.values(), Decimal(0)),
         labour_minutes=None if minutes is None else sum(minutes.values()),
         machines=tuple(rows),
         departments=_departments(rows),
-        groups=tuple(
-            sorted((GroupCosts(*row) for row in groups), key=lambda row: (-row.parts, row.group_number))
+        groups=tuple(sorted(groups, key=lambda row: (-row.parts, row.group_number))),
+        steps=tuple(
+            CostStep(bucket.first, by_step[at], None if minutes_by_step is None else minutes_by_step[at])
+            for at, bucket in enumerate(found)
         ),
-        steps=_steps(session, scope, found),
         included=labour,
     )
 
 
-def _used(scope: Scope, *columns: Any) -> sa.Select[Any]:
-    """The parts that went into work in the period, with part, request and machine."""
-    return (
-        sa.select(*columns)
+def _used_on_machines(scope: Scope, place: sa.Label[int], cost: Any) -> sa.Select[Any]:
+    """What the parts cost that went into work in the period, by machine and step."""
+    query = _on_requests(scope, sa.select(MaintenanceRequest.machine_id, place, cost).select_from(PartsUsage))
+    if conditions := scope.parts():
+        query = query.join(SparePart, SparePart.id == PartsUsage.spare_part_id).where(*conditions)
+    return query.where(scope.contains(PartsUsage.used_at)).group_by(MaintenanceRequest.machine_id, "place")
+
+
+def _used_of_groups(scope: Scope, cost: Any) -> sa.Select[Any]:
+    """The same by group of parts."""
+    query = (
+        sa.select(SparePart.group_number, sa.func.max(SparePart.group_name), cost)
         .select_from(PartsUsage)
         .join(SparePart, SparePart.id == PartsUsage.spare_part_id)
-        .join(MaintenanceWork, MaintenanceWork.id == PartsUsage.work_id)
-        .join(MaintenanceRequest, MaintenanceRequest.id == MaintenanceWork.maintenance_request_id)
-        .join(Machine, Machine.id == MaintenanceRequest.machine_id)
-        .where(scope.contains(PartsUsage.used_at), *scope.requests(), *scope.parts())
+        .where(scope.contains(PartsUsage.used_at), *scope.parts())
+        .group_by(SparePart.group_number)
+    )
+    return _on_requests(scope, query) if scope.requests() else query
+
+
+def _on_requests(scope: Scope, query: sa.Select[Any]) -> sa.Select[Any]:
+    """Join the requests of the scope to parts used."""
+    return scope.narrowed(
+        query.join(MaintenanceWork, MaintenanceWork.id == PartsUsage.work_id).join(
+            MaintenanceRequest, MaintenanceRequest.id == MaintenanceWork.maintenance_request_id
+        )
     )
 
 
-def _worked(scope: Scope, *columns: Any) -> sa.Select[Any]:
-    """The steps of work recorded in the period, with request and machine."""
-    return (
-        sa.select(*columns)
+def _worked(scope: Scope, place: sa.Label[int], minutes: Any) -> sa.Select[Any]:
+    """The time of the steps of work recorded in the period, by machine and step of the development."""
+    query = (
+        sa.select(MaintenanceRequest.machine_id, place, minutes)
         .select_from(WorkStep)
         .join(MaintenanceWork, MaintenanceWork.id == WorkStep.work_id)
         .join(MaintenanceRequest, MaintenanceRequest.id == MaintenanceWork.maintenance_request_id)
-        .join(Machine, Machine.id == MaintenanceRequest.machine_id)
-        .where(scope.contains(WorkStep.recorded_at), *scope.requests())
+        .where(scope.contains(WorkStep.recorded_at))
+        .group_by(MaintenanceRequest.machine_id, "place")
     )
+    return scope.narrowed(query)
 
 
-def _prevented(scope: Scope, *columns: Any) -> sa.Select[Any]:
-    """The preventive tasks that took time in the period, with their machines."""
+def _prevented(scope: Scope, place: sa.Label[int], minutes: Any) -> sa.Select[Any]:
+    """The time of the preventive tasks carried out in the period, likewise."""
     query = (
-        sa.select(*columns)
+        sa.select(PreventiveTask.machine_id, place, minutes)
         .select_from(PreventiveLog)
         .join(PreventiveTask, PreventiveTask.id == PreventiveLog.task_id)
         .join(Machine, Machine.id == PreventiveTask.machine_id)
         .where(PreventiveLog.minutes_spent > 0, scope.contains(PreventiveLog.performed_at))
         .where(*scope.machines())
+        .group_by(PreventiveTask.machine_id, "place")
     )
-    return (
-        query
-        if scope.technician_id is None
-        else query.where(PreventiveLog.performed_by == scope.technician_id)
-    )
+    if scope.technician_id is None:
+        return query
+    return query.where(PreventiveLog.performed_by == scope.technician_id)
 
 
 def _machines(
@@ -199,30 +225,3 @@ def _departments(rows: list[MachineCosts]) -> tuple[DepartmentCosts, ...]:
 
 def _dearest_first(row: MachineCosts | DepartmentCosts) -> tuple[Decimal, int]:
     return -row.parts, -(row.labour_minutes or 0)
-
-
-def _steps(session: Session, scope: Scope, found: list[calendar.Bucket]) -> tuple[CostStep, ...]:
-    """Usage and work by days, weeks or months."""
-    if not found:
-        return ()
-
-    def place(moment: Any) -> sa.Label[int]:
-        return calendar.place_in_database(found, moment).label("place")
-
-    parts = [Decimal(0)] * len(found)
-    used = _used(scope, place(PartsUsage.used_at), sa.type_coerce(sa.func.sum(PartsUsage.cost), Worth))
-    for at, cost in session.execute(used.group_by("place")):
-        parts[at] += cost
-    minutes: list[int] | None = None
-    if scope.part_group is None:
-        minutes = [0] * len(found)
-        for spent in (
-            _worked(scope, place(WorkStep.recorded_at), sa.func.sum(WorkStep.minutes)),
-            _prevented(scope, place(PreventiveLog.performed_at), sa.func.sum(PreventiveLog.minutes_spent)),
-        ):
-            for at, taken in session.execute(spent.group_by("place")):
-                minutes[at] += int(taken)
-    return tuple(
-        CostStep(bucket.first, parts[at], None if minutes is None else minutes[at])
-        for at, bucket in enumerate(found)
-    )

@@ -68,16 +68,17 @@ def downtime(session: Session, scope: Scope, group_by: str | None = None) -> Dow
         ]
         if clipped := intervals.merged(parts):
             times[machine_id] = clipped
-        if any(stop.end is None for stop in stopped):
+        if any(end is None for _, end in stopped):
             down_now.add(machine_id)
-    total = sum((intervals.total(parts) for parts in times.values()), timedelta())
+    lengths = {machine_id: intervals.total(parts) for machine_id, parts in times.items()}
+    total = sum(lengths.values(), timedelta())
     rows = [
         MachineStandstill(
             machine=names[machine_id],
             stops=len(parts),
-            minutes=intervals.minutes(intervals.total(parts)),
-            longest_minutes=intervals.minutes(max(intervals.total([part]) for part in parts)),
-            share=intervals.total(parts) / total if total else 0.0,
+            minutes=intervals.minutes(lengths[machine_id]),
+            longest_minutes=intervals.minutes(intervals.longest(parts)),
+            share=lengths[machine_id] / total if total else 0.0,
             is_down=machine_id in down_now,
         )
         for machine_id, parts in times.items()
@@ -98,7 +99,7 @@ def _steps(found: list[calendar.Bucket], parts: list[Interval]) -> tuple[Downtim
     starts = [instant_of(bucket.start) for bucket in found]
     ends = [*starts[1:], instant_of(found[-1].end)]
     counts = [0] * len(found)
-    lengths = [0] * len(found)  # microseconds
+    lengths = [0] * len(found)
     for start, end in parts:
         place = bisect_right(starts, start) - 1
         counts[place] += 1

@@ -14,7 +14,6 @@ from app.domain.analytics.instants import instant
 from app.domain.analytics.machines import MachineName
 from app.domain.analytics.scope import Scope
 from app.domain.downtime import MachineDowntime
-from app.domain.machines import Machine
 from app.domain.requests import MaintenanceRequest, RequestStatus
 from app.domain.work import MaintenanceWork, WorkStep
 
@@ -140,11 +139,11 @@ def _labour(scope: Scope) -> sa.Select[Any]:
 
 
 def _requests(scope: Scope, *columns: Any) -> sa.Select[Any]:
-    """The requests that count, with their machines."""
-    return (
+    """The requests that count."""
+    query = (
         sa.select(*columns)
         .select_from(MaintenanceRequest)
-        .join(Machine, Machine.id == MaintenanceRequest.machine_id)
-        .where(MaintenanceRequest.status == RequestStatus.COMPLETED, *scope.requests())
+        .where(MaintenanceRequest.status == RequestStatus.COMPLETED)
         .where(scope.contains(MaintenanceRequest.completed_at))
     )
+    return scope.narrowed(query)

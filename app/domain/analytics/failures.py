@@ -20,7 +20,6 @@ from app.domain.analytics.scope import Scope
 from app.domain.analytics.stops import ROWS_AT_ONCE
 from app.domain.catalogues import FailureCode
 from app.domain.downtime import MachineDowntime
-from app.domain.machines import Machine
 from app.domain.requests import MaintenanceRequest, RequestStatus
 from app.domain.usage import PartsUsage
 from app.domain.work import MaintenanceWork
@@ -139,17 +138,14 @@ def pareto(rows: list[FailureFigures], measure: Measure) -> list[FailureFigures]
 
 
 def _reported(scope: Scope, *columns: Any) -> sa.Select[Any]:
-    """The requests that count, with their machines."""
-    return (
+    """The requests that count."""
+    query = (
         sa.select(*columns)
         .select_from(MaintenanceRequest)
-        .join(Machine, Machine.id == MaintenanceRequest.machine_id)
-        .where(
-            MaintenanceRequest.status != RequestStatus.CANCELLED,
-            scope.contains(MaintenanceRequest.reported_at),
-            *scope.requests(),
-        )
+        .where(MaintenanceRequest.status != RequestStatus.CANCELLED)
+        .where(scope.contains(MaintenanceRequest.reported_at))
     )
+    return scope.narrowed(query)
 
 
 def _parts_costs(session: Session, scope: Scope) -> dict[int | None, Decimal]:

@@ -39,6 +39,11 @@ def total(intervals: Iterable[Interval]) -> timedelta:
     return timedelta(microseconds=sum(end - start for start, end in intervals))
 
 
+def longest(intervals: Iterable[Interval]) -> timedelta:
+    """How long the longest of these times lasts; there is at least one."""
+    return timedelta(microseconds=max(end - start for start, end in intervals))
+
+
 def minutes(duration: timedelta) -> int:
     """A duration in whole minutes, half a minute rounded up."""
     return (duration + MINUTE / 2) // MINUTE

@@ -13,7 +13,6 @@ from app.database import Money
 from app.domain.analytics.scope import Scope
 from app.domain.catalogues import MaintenanceType
 from app.domain.downtime import MachineDowntime
-from app.domain.machines import Machine
 from app.domain.requests import MaintenanceRequest, RequestStatus
 from app.domain.usage import PartsUsage
 from app.domain.work import MaintenanceWork, WorkStep
@@ -94,12 +93,12 @@ def maintenance_types(session: Session, scope: Scope) -> TypeAnalysis:
 
 
 def _closed(scope: Scope, *columns: Any) -> sa.Select[Any]:
-    """The work orders that count, with their requests and machines."""
-    return (
+    """The work orders that count, with their requests."""
+    query = (
         sa.select(*columns)
         .select_from(MaintenanceWork)
         .join(MaintenanceRequest, MaintenanceRequest.id == MaintenanceWork.maintenance_request_id)
-        .join(Machine, Machine.id == MaintenanceRequest.machine_id)
-        .where(MaintenanceRequest.status != RequestStatus.CANCELLED, *scope.requests())
+        .where(MaintenanceRequest.status != RequestStatus.CANCELLED)
         .where(scope.contains(MaintenanceWork.completed_at))
     )
+    return scope.narrowed(query)

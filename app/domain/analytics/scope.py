@@ -85,6 +85,12 @@ class Scope:
             return self.machines()
         return [*self.machines(), MaintenanceRequest.assigned_technician_id == self.technician_id]
 
+    def narrowed(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        """A query on maintenance requests, narrowed to those of the scope; machines are joined if need be."""
+        if self.machines():
+            query = query.join(Machine, Machine.id == MaintenanceRequest.machine_id)
+        return query.where(*self.requests())
+
     def parts(self) -> list[sa.ColumnElement[bool]]:
         """What must hold for a row's spare part."""
         return [] if self.part_group is None else [SparePart.group_number == self.part_group]

@@ -19,13 +19,6 @@ from app.domain.requests import MaintenanceRequest, RequestStatus
 ROWS_AT_ONCE = 2000
 
 
-class Time(NamedTuple):
-    """One recorded downtime, not clipped; ``end`` is None where it is still open."""
-
-    start: Instant
-    end: Instant | None
-
-
 class Stop(NamedTuple):
     """One recorded downtime, not clipped; ``end`` is the present where it is still open.
 
@@ -39,13 +32,13 @@ class Stop(NamedTuple):
     is_failure: bool
 
 
-def times(session: Session, scope: Scope) -> Iterator[tuple[int, list[Time]]]:
-    """For each machine that has any: its downtimes that reach into the period, earliest first.
+def times(session: Session, scope: Scope) -> Iterator[tuple[int, list[tuple[Instant, Instant | None]]]]:
+    """For each machine that has any: start and end of its downtimes that reach into the period, earliest first.
 
-    One statement, read as it is consumed.
+    They are not clipped, and have no end where they are still open. One statement, read as it is consumed.
     """
     for machine_id, rows in _by_machine(session, scope):
-        yield machine_id, [Time(start, end) for _, start, _, end in rows]
+        yield machine_id, [(start, end) for _, start, _, end in rows]
 
 
 def by_machine(session: Session, scope: Scope) -> Iterator[tuple[int, list[Stop]]]:
@@ -94,4 +87,5 @@ def _by_machine(session: Session, scope: Scope, *columns: Any) -> Iterator[tuple
         query = query.join(
             MaintenanceRequest, MaintenanceRequest.id == MachineDowntime.maintenance_request_id
         ).where(MaintenanceRequest.assigned_technician_id == scope.technician_id)
-    return groupby(session.execute(query), key=itemgetter(0))
+    # Read without the session, which would look for entities in every row.
+    return groupby(session.connection().execute(query), key=itemgetter(0))

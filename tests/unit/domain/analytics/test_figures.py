@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.domain import machines as machine_rules
 from app.domain import settings
 from app.domain.analytics.consumption import consumption
 from app.domain.analytics.costs import costs
@@ -19,7 +20,9 @@ from app.domain.analytics.failures import failures
 from app.domain.analytics.maintenance_types import maintenance_types
 from app.domain.analytics.preventive import compliance
 from app.domain.analytics.scope import Scope
+from app.domain.preventive import meters
 from app.domain.preventive.completion import log_completion
+from app.domain.preventive.jobs import call_off, get_job, machine_out_of_use, open_job
 from app.errors import BusinessError
 from tests.conftest import START
 from tests.factories import make_failure_code, make_machine, make_part, make_preventive_task
@@ -224,11 +227,11 @@ def test_preventive_compliance(session, plant):
 
     week = Scope(START - timedelta(hours=17), START + timedelta(days=7) - timedelta(hours=17))
     found = compliance(session, week)
-    # The 5th is the oldest open date of the saw, the 6th that of the robot.
-    assert (found.on_time, found.late, found.skipped, found.overdue) == (1, 1, 1, 2)
-    assert (found.due, found.compliance) == (5, 0.2)
+    # The 5th and the 6th of the saw are past, and the 6th of the robot; in Tokyo it is the 7th.
+    assert (found.on_time, found.late, found.skipped, found.overdue) == (1, 1, 1, 3)
+    assert (found.due, found.compliance) == (6, 1 / 6)
     saw = compliance(session, replace(week, machine_id=plant.saw.id))
-    assert (saw.due, compliance(session, replace(week, department_id=plant.assembly.id)).due) == (4, 1)
+    assert (saw.due, compliance(session, replace(week, department_id=plant.assembly.id)).due) == (5, 1)
     monday = compliance(session, replace(week, until=week.since + timedelta(days=1)))
     assert (monday.due, monday.compliance) == (1, 1.0)
     assert compliance(session, Scope(START - timedelta(days=9), START - timedelta(days=8))).compliance is None
@@ -236,6 +239,41 @@ def test_preventive_compliance(session, plant):
     assert costs(session, replace(week, machine_id=plant.saw.id)).labour_minutes == 70 + 20
     steps = costs(session, replace(week, machine_id=plant.saw.id), "day").steps
     assert [step.labour_minutes for step in steps[:3]] == [70 + 12, 0, 8]
+
+
+def test_each_due_date_that_nobody_dealt_with_is_overdue(session, plant):
+    """Daily from Monday the 2nd. Jobs of the 2nd to the 5th were opened, and those of the 4th dealt with."""
+    task = make_preventive_task(session, machine=plant.saw, rrule="FREQ=DAILY")
+    for number, day in enumerate((2, 3, 4, 5)):
+        open_job(session, task, date(2026, 3, day), f"PM-2026-{number}")
+    plant.time.time = START.replace(day=4)
+    log_completion(session, task, plant.technician.id, due_on=date(2026, 3, 4))
+    plant.time.time = START.replace(day=9)
+    month = Scope(START.replace(day=1, hour=0), START.replace(day=31, hour=0))
+    # The 2nd, 3rd and 5th are open; on the 6th, 7th and 8th nothing was opened; the 9th is not over.
+    found = compliance(session, month)
+    assert (found.on_time, found.overdue) == (1, 6)
+    assert found.compliance == 1 / 7
+    weekend = Scope(START.replace(day=7, hour=0), START.replace(day=9, hour=0))
+    assert compliance(session, weekend).overdue == 2
+
+    call_off(session, get_job(session, task.id, date(2026, 3, 3)), None, "The line was being moved.")
+    assert compliance(session, month).overdue == 5
+    machine_rules.set_status(session, plant.saw, "DECOMMISSIONED", None)
+    machine_out_of_use(session, plant.saw, None)
+    found = compliance(session, month)
+    assert (found.on_time, found.overdue, found.compliance) == (1, 0, 1.0)
+
+
+def test_a_task_by_the_meter_is_overdue_once(session, plant):
+    task = make_preventive_task(session, machine=plant.saw, meter_interval=100)
+    meters.record(session, plant.saw, "0", None)
+    plant.time.time = START.replace(day=3)
+    meters.record(session, plant.saw, "150", None)
+    assert task.next_due_on == date(2026, 3, 3)
+    plant.time.time = START.replace(day=9)
+    month = Scope(START.replace(day=1, hour=0), START.replace(day=31, hour=0))
+    assert compliance(session, month).overdue == 1
 
 
 # -- dashboard ---------------------------------------------------------------------------------------
