@@ -91,7 +91,7 @@ PARTS = [
     ),
     Part("monitor", "The monitor, MariaDB", "monitor", None, None, "--database mariadb", "mariadb"),
     Part("analytics", "Analytics", "analytics", None, "", ""),
-    Part("imports", "Import of parts", "import_parts", None, "", ""),
+    Part("imports", "Imports of 10,000 rows", "imports", None, "", ""),
     Part(
         "disaster", "The disaster drill, SQLite", "disaster",
         "--sealed --instances 500 --tasks 200 --history 10000 --files 20",

@@ -2,7 +2,7 @@
 
     python -m benchmarks.analytics [--database URL] [--requests 100000] [--years 1]
 
-The small demonstration is set up, requests with all that belongs to them are written (benchmarks/requests.py),
+The small demonstration is set up, requests and all that belongs to them are written (benchmarks/requests.py),
 and each page is asked for several times about the last 12 months, as a maintenance manager. A page that
 compares with the 12 months before reads those too. Times are those inside the server; beside them stand the
 statements, and the ratio to the page of one's own profile, in the same run. A database that is given is
@@ -15,7 +15,6 @@ import argparse
 import os
 import tempfile
 import time
-from pathlib import Path
 
 import flask_migrate
 import sqlalchemy as sa
@@ -28,6 +27,8 @@ from app.extensions import db
 from app.ops import demo, runtime
 from app.web.analytics import VIEWS
 from benchmarks import pages, requests
+from benchmarks.served import DATABASE
+from benchmarks.served import address as address_of
 
 TARGET = 1000  # milliseconds
 YEAR = "period=365"
@@ -35,17 +36,14 @@ YEAR = "period=365"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--database", help="the address of a database, empty or filled by an earlier run")
+    parser.add_argument("--database", default="sqlite", help=DATABASE)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--years", type=float, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="pages whose address has this in it")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["MILLWRIGHT_DATA"] = folder
-        os.environ["MILLWRIGHT_DATABASE_URL"] = (
-            options.database or f"sqlite:///{Path(folder) / 'millwright.db'}"
-        )
+    with tempfile.TemporaryDirectory() as folder, address_of(options.database) as url:
+        os.environ["MILLWRIGHT_DATA"], os.environ["MILLWRIGHT_DATABASE_URL"] = folder, url
         app = create_app()
         with app.app_context():
             flask_migrate.upgrade(str(runtime.MIGRATIONS))
@@ -73,7 +71,8 @@ def _fill(database: sa.Engine, options: argparse.Namespace) -> None:
     began = time.perf_counter()
     with Session(database) as session, unit_of_work(session):
         written = requests.write(session, requests=options.requests, years=options.years)
-    print(f"written in {time.perf_counter() - began:.0f} s: {written}", flush=True)
+    counted = ", ".join(f"{number:,} {name}" for name, number in written.items())
+    print(f"Written in {time.perf_counter() - began:.0f} s: {counted}.", flush=True)
     with database.connect() as connection:
         if database.dialect.name == "sqlite":
             connection.exec_driver_sql("ANALYZE")

@@ -14,7 +14,6 @@ import argparse
 import os
 import tempfile
 import time
-from pathlib import Path
 
 import flask_migrate
 import sqlalchemy as sa
@@ -29,6 +28,8 @@ from app.engine.monitor.models import Mark
 from app.extensions import db
 from app.ops import demo, runtime
 from benchmarks import pages, past
+from benchmarks.served import DATABASE
+from benchmarks.served import address as address_of
 
 TARGET = 300  # milliseconds
 LARGE = "parts_approval"
@@ -37,17 +38,14 @@ MOST_ROUNDS = 1000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--database", help="the address of a database, empty or filled by an earlier run")
+    parser.add_argument("--database", default="sqlite", help=DATABASE)
     parser.add_argument("--instances", type=int, default=50_000)
     parser.add_argument("--tasks", type=int, default=20_000)
     parser.add_argument("--history", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["MILLWRIGHT_DATA"] = folder
-        os.environ["MILLWRIGHT_DATABASE_URL"] = (
-            options.database or f"sqlite:///{Path(folder) / 'millwright.db'}"
-        )
+    with tempfile.TemporaryDirectory() as folder, address_of(options.database) as url:
+        os.environ["MILLWRIGHT_DATA"], os.environ["MILLWRIGHT_DATABASE_URL"] = folder, url
         app = create_app()
         with app.app_context():
             flask_migrate.upgrade(str(runtime.MIGRATIONS))
@@ -65,7 +63,8 @@ def _fill(database: sa.Engine, options: argparse.Namespace) -> None:
         written = past.multiply(
             session, instances=options.instances, open_tasks=options.tasks, history=options.history
         )
-    print(f"written in {time.perf_counter() - began:.0f} s: {written}", flush=True)
+    counted = ", ".join(f"{number:,} {name}" for name, number in written.items())
+    print(f"Written in {time.perf_counter() - began:.0f} s: {counted}.", flush=True)
     if database.dialect.name == "sqlite":
         with database.connect() as connection:
             connection.exec_driver_sql("ANALYZE")
@@ -80,7 +79,7 @@ def _catch_up(app: Flask) -> None:
         began, rounds = time.perf_counter(), 0
         while rounds < MOST_ROUNDS and work.keep_up(engine, sessions):
             rounds += 1
-        print(f"{work.NAME}: {time.perf_counter() - began:.1f} s in {rounds} rounds", flush=True)
+        print(f"Caught up: {work.NAME} in {time.perf_counter() - began:.1f} s, {rounds} rounds.", flush=True)
 
 
 def _pages(app: Flask, rounds: int) -> None:

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.ops.demo.factory import PASSWORD
+from benchmarks.measuring import load, table
 
 MANAGER = "manager@millwright.example"
 BARE = "/profile"
@@ -29,7 +30,7 @@ def measure(
     client = app.test_client()
     _sign_in(app, client)
     medians: dict[str, float] = {}
-    print(f"\n{'page':56} {'median ms':>9} {'worst ms':>9} {'CPU ms':>7} {'SQL':>4} {'ratio':>6}")
+    rows = []
     for address in (BARE, *addresses):
         taken, worked, statements = [], [], 0
         for _ in range(rounds):
@@ -40,16 +41,13 @@ def measure(
                 worked.append((time.process_time() - before) * 1000)
             statements = count[0]
         if response.status_code != 200:
-            print(f"{address:56} answered {response.status_code}")
-            continue
+            raise SystemExit(f"{address} answered {response.status_code}")
         median = medians[address] = statistics.median(taken)
-        late = f"  over {target} ms" if median > target else ""
-        ratio = median / medians[BARE]
-        print(
-            f"{address:56} {median:9.1f} {max(taken):9.1f} {statistics.median(worked):7.1f} {statements:4} "
-            f"{ratio:6.1f}{late}",
-            flush=True,
-        )
+        late = f"over {target}" if median > target else ""
+        times = (f"{median:.1f}", f"{max(taken):.1f}", f"{statistics.median(worked):.1f}")
+        rows.append([f"`{address}`", *times, statements, f"{median / medians[BARE]:.1f}", late])
+    head = ["page", "median ms", "worst ms", "CPU ms", "statements", "ratio", f"aim: {target} ms"]
+    print(f"\nLoad of the machine: {load()}.\n\n{table(head, rows)}", flush=True)
     return medians
 
 

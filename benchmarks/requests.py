@@ -1,4 +1,4 @@
-"""A factory with years of maintenance behind it: requests with their work, downtimes and parts, written at once.
+"""A factory with years of maintenance behind it: requests, their work, downtimes and parts, written at once.
 
 What is written hangs together as what the processes write does: a request that was repaired has a work order
 with steps and a downtime that ended, now and then a second one; parts left the store by movements whose sums

@@ -29,6 +29,8 @@ DURABLE = (
     "--max-connections=300",
 )
 
+DATABASE = "sqlite or mariadb, made anew; or the address of a database, empty or filled by an earlier run"
+
 
 @dataclass
 class Served:
