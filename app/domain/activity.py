@@ -37,6 +37,7 @@ class ActivityLog(Base):
         sa.Index("ix_activity_logs_entity_type", "entity_type", "id"),
         sa.Index("ix_activity_logs_user", "user_id", "id"),
         sa.Index("ix_activity_logs_action", "action", "id"),
+        sa.Index("ix_activity_logs_source", "source", "id"),
         sa.Index("ix_activity_logs_at", "at"),
     )
 
