@@ -136,4 +136,35 @@ def _json_or_file(text: str) -> Any:
         raise click.ClickException(f"This is no JSON: {error}") from error
 
 
-COMMANDS = (deploy, check, scenarios, decide)
+@click.command("shipped")
+@click.option(
+    "--deploy", "take", is_flag=True, help="Deploy what is newer, unless the site has changed its own."
+)
+def shipped_processes(take: bool) -> None:
+    """Say which processes ship with the program in a newer version than the site has.
+
+    What people of the site have changed is never replaced: they take what ships as a draft, in the Studio.
+    """
+    from app.database import unit_of_work
+    from app.engine.actors import SYSTEM
+    from app.ops import runtime
+    from app.processes import publishing, shipped
+
+    with runtime.site() as site, site.session() as session:
+        offers = shipped.offers(session)
+        for key, offer in offers.items():
+            has = f"{key}: version {offer.newest.version} is deployed, a newer one ships"
+            if offer.is_own:
+                click.echo(f"{has}. The site has changed its own: see the Studio, /studio/{key}/shipped.")
+            elif not take:
+                click.echo(f"{has}. Deploy it in the Studio, or with --deploy.")
+            else:
+                assessment = publishing.assess(site.engine, session, key, offer.files)
+                with unit_of_work(session):
+                    made = publishing.publish(site.engine, session, assessment, by=SYSTEM, note=shipped.NOTE)
+                click.echo(f"{key}: version {made.version} is deployed.")
+        if not offers:
+            click.echo("Nothing newer ships than what the site has, or has had.")
+
+
+COMMANDS = (deploy, check, scenarios, decide, shipped_processes)

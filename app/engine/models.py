@@ -17,7 +17,11 @@ FileContent = sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariad
 
 
 class Deployment(Base):
-    """An immutable, numbered set of files for one process."""
+    """An immutable, numbered set of files for one process.
+
+    ``shipped`` says that the program brought just these files when they were deployed: nobody's own changes.
+    ``declined_digest`` is that of files that the program brought later, and that people chose not to take.
+    """
 
     __tablename__ = "process_deployments"
     __table_args__ = (sa.UniqueConstraint("key", "version"),)
@@ -33,6 +37,8 @@ class Deployment(Base):
     deployed_by: Mapped[int | None]
     deployed_by_name: Mapped[str] = mapped_column(sa.String(255), default="")
     deployed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    shipped: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    declined_digest: Mapped[str] = mapped_column(sa.String(64), default="", server_default="")
 
     files: Mapped[list[DeploymentFile]] = relationship(
         back_populates="deployment", order_by="DeploymentFile.name"

@@ -23,6 +23,7 @@ from app.engine.models import Deployment
 from app.engine.xml import XmlError
 from app.engine.xml import parse as parse_xml
 from app.errors import Forbidden, MillwrightError
+from app.processes import shipped
 from app.processes.scenarios import ScenarioResult, Trial, try_out
 
 
@@ -143,6 +144,7 @@ def make_newest(
     made, before = deployments.replace_newest(engine, session, files, by=by, note=note.strip())
     if before is made:
         return made, False
+    shipped.mark(made)
     told: dict[str, Any] = {"key": made.key, "version": made.version, "note": made.note}
     if files_of is not None:
         told["filesOf"] = files_of

@@ -18,6 +18,7 @@ from app.engine.drafts import Draft
 from app.engine.models import Deployment
 from app.errors import BusinessError, Conflict, NotFound
 from app.extensions import db, talisman
+from app.processes import shipped
 from app.processes.templates import TEMPLATES, key_of, new_process
 from app.security import STUDIO_POLICY
 from app.web.engine import engine
@@ -57,7 +58,8 @@ class Row:
 def listing_page() -> str:
     """The processes: what is deployed, and what one is changing."""
     rows = _rows(db.session(), current_actor())
-    return render_template("studio/list.html", rows=rows, deployed=_deployed(rows))
+    offers = shipped.offers(db.session()).values()
+    return render_template("studio/list.html", rows=rows, deployed=_deployed(rows), offers=list(offers))
 
 
 @pages.get("/studio/new")
@@ -139,6 +141,7 @@ def show(key: str) -> str:
         key=key,
         name=newest.name if newest else key,
         newest=newest,
+        offer=shipped.offer_of(session, key),
         api_root=API,
         is_administrator=actor.role == Role.ADMIN,
         may_read_versions=newest is not None and permissions.may(actor, "processes:read"),

@@ -22,8 +22,9 @@ from app.engine.definitions import FILE_ERRORS
 from app.engine.models import Deployment, ProcessInstance
 from app.errors import BusinessError, Conflict, NotFound
 from app.extensions import db
-from app.processes import rollback
+from app.processes import rollback, shipped
 from app.processes.rollback import Verdict
+from app.processes.shipped import Offer
 from app.web import comparison, difference_words, listing
 from app.web.engine import engine
 from app.web.people import current_actor, permission_required
@@ -31,7 +32,7 @@ from app.web.people import current_actor, permission_required
 pages = Blueprint("versions", __name__)
 
 READ, DEPLOY = "processes:read", "processes:deploy"
-DRAFT = "draft"
+DRAFT, SHIPPED = "draft", "shipped"
 LARGEST_VERSION = 2**31 - 1
 MEDIA = {"bpmn": "application/xml", "dmn": "application/xml", "form": "application/json"}
 
@@ -58,6 +59,7 @@ def listing_page(key: str) -> str:
         process=newest,
         found=Page(found.items, found.total, found.page, found.page_size),
         draft=_saved_draft(key),
+        offer=_shipped(key),
         url_with=listing.url_with,
         **_rights(),
     )
@@ -85,7 +87,7 @@ def show(key: str, version: int) -> str:
 def diagram(key: str, version: int) -> ResponseReturnValue:
     """The diagram of a version. It never changes."""
     deployment = get_version(key, version)
-    content = _drawing(deployments.files_of(db.session(), deployment.id))
+    content = drawing(deployments.files_of(db.session(), deployment.id))
     response = Response(content, mimetype="application/xml")
     response.set_etag(f"deployment-{deployment.id}")
     return response.make_conditional(request)
@@ -96,7 +98,7 @@ def diagram(key: str, version: int) -> ResponseReturnValue:
 def draft_diagram(key: str) -> ResponseReturnValue:
     """The diagram of the signed-in person's draft."""
     draft = drafts.open_draft(db.session(), key, current_actor())
-    return Response(_drawing(drafts.as_bytes(draft.files)), mimetype="application/xml")
+    return Response(drawing(drafts.as_bytes(draft.files)), mimetype="application/xml")
 
 
 @pages.get("/studio/<key>/versions/<int:version>/files.zip", endpoint="archive")
@@ -160,6 +162,9 @@ def _side(key: str, code: str) -> Side:
         draft = drafts.open_draft(db.session(), key, current_actor())
         drawing = url_for("versions.draft_diagram", key=key)
         return Side(DRAFT, "Your draft", drafts.as_bytes(draft.files), None, drawing)
+    if code == SHIPPED and (offer := _shipped(key)) is not None:
+        drawn = url_for("shipped.diagram", key=key)
+        return Side(SHIPPED, "What ships with Millwright", offer.files, None, drawn)
     if not code.isascii() or not code.isdecimal() or len(code) > 10:
         raise NotFound("There is no such version.")
     deployment = get_version(key, int(code))
@@ -174,8 +179,17 @@ def _choices(key: str, *shown: Side) -> list[tuple[str, str]]:
     numbers = {row.deployment.version for row in found.items}
     numbers |= {side.deployment.version for side in shown if side.deployment}
     versions = [(str(number), f"Version {number}") for number in sorted(numbers, reverse=True)]
+    if _shipped(key):
+        versions.insert(0, (SHIPPED, "What ships with Millwright"))
     drafted = any(side.code == DRAFT for side in shown) or _saved_draft(key)
     return [(DRAFT, "Your draft"), *versions] if drafted else versions
+
+
+def _shipped(key: str) -> Offer | None:
+    """What ships newer of a process, for those who may take it."""
+    if not permissions.may(current_actor(), DEPLOY):
+        return None
+    return shipped.offer_of(db.session(), key)
 
 
 # -- going back ------------------------------------------------------------------------------------
@@ -269,7 +283,7 @@ def _rights() -> dict[str, Any]:
     return {"may_deploy": permissions.may(current_actor(), DEPLOY)}
 
 
-def _drawing(files: Mapping[str, bytes]) -> bytes:
+def drawing(files: Mapping[str, bytes]) -> bytes:
     found = next((content for name, content in sorted(files.items()) if name.endswith(".bpmn")), None)
     if found is None:
         raise NotFound("There is no diagram among the files.")

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from app import processes
 from app.cli import cli
 from app.domain.people import Department, User
+from app.engine import deployments
+from app.engine.actors import SYSTEM
 from app.engine.models import Deployment
 from app.ops.runtime import MIGRATIONS
 from tests import factories
@@ -220,3 +222,36 @@ def test_the_database_can_be_migrated_by_hand(run: Run) -> None:
 def test_a_worker_can_do_what_waits_and_end(run: Run) -> None:
     run("setup")
     assert run("worker", "--burst").exit_code == 0
+
+
+def test_what_ships_newer_is_deployed_where_nobody_has_changed_it(
+    run: Run, database: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.processes import shipped
+
+    assert run("setup").exit_code == 0
+    assert "Nothing newer ships" in run("shipped").output
+    read, own = shipped.read_folder, "stock_replenishment"
+    folder = WORKFLOWS / own
+    files = {**read(folder), f"{own}.bpmn": read(folder)[f"{own}.bpmn"] + b"<!-- ours -->"}
+    with database as session:
+        deployments.deploy(processes.build_engine(), session, files, by=SYSTEM)
+        session.commit()
+    monkeypatch.setattr(
+        shipped,
+        "read_folder",
+        lambda folder: {
+            name: content + b"<!-- newer -->" if name in (f"{own}.bpmn", "parts_approval.bpmn") else content
+            for name, content in read(folder).items()
+        },
+    )
+    told = run("shipped").output
+    assert "parts_approval: version 1 is deployed, a newer one ships. Deploy it" in told
+    assert "stock_replenishment: version 2 is deployed, a newer one ships. The site has changed" in told
+    assert "parts_approval: version 2 is deployed." in run("shipped", "--deploy").output
+    with database as session:
+        versions = session.execute(
+            select(Deployment.key, func.max(Deployment.version)).group_by(Deployment.key)
+        )
+        newest = dict(versions.all())
+    assert (newest["parts_approval"], newest[own]) == (2, 2)

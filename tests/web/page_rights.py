@@ -182,6 +182,11 @@ GET POST  /studio/<key>/dry-run                                  AO
 GET       /studio/<key>/migrate                                  AMO
 POST      /studio/<key>/migrate                                  AO
 GET       /studio/<key>/migrations/<name>                        AMO
+GET       /studio/<key>/shipped                                  AO
+GET       /studio/<key>/shipped.xml                              AO
+POST      /studio/<key>/shipped/decline                          AO
+POST      /studio/<key>/shipped/deploy                           AO
+POST      /studio/<key>/shipped/draft                            AO
 GET       /studio/<key>/versions                                 AMO
 GET       /studio/<key>/versions/<int:version>                   AMO
 GET       /studio/<key>/versions/<int:version>/diagram.xml       AMO
