@@ -7,6 +7,12 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+# What this does beyond adding, and why the version before is not hurt.
+beyond_adding = {
+    "DROP INDEX ix_machine_downtime_machine": "it is there again at once, and begins with the same columns",
+    "DROP INDEX ix_maintenance_requests_reported_at": "the same",
+}
+
 NEW = (
     ("ix_maintenance_requests_completed_at", "maintenance_requests", ["completed_at"]),
     ("ix_maintenance_requests_cancelled_at", "maintenance_requests", ["cancelled_at"]),
