@@ -14,7 +14,12 @@ def db() -> None:
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
     """Migrate forwards, to the newest revision or a named one."""
-    _migrate("upgrade", revision)
+    from app.ops import migrating, runtime
+
+    with runtime.database_app().app_context():
+        later = migrating.upgrade(revision)
+    if later:
+        click.echo(migrating.LEFT_ALONE.format(later))
 
 
 @db.command()

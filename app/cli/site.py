@@ -21,15 +21,15 @@ def setup(demo: bool, small: bool) -> None:
 
     Can be run again at any time: it does what is missing.
     """
-    import flask_migrate
-
     from app import processes
     from app.database import unit_of_work
-    from app.ops import runtime
+    from app.ops import migrating, runtime
 
     _refuse_unfinished()
     with runtime.database_app().app_context():
-        flask_migrate.upgrade(str(runtime.MIGRATIONS))
+        later = migrating.upgrade()
+    if later:
+        click.echo(migrating.LEFT_ALONE.format(later))
     with runtime.site() as site, site.session() as session:
         with unit_of_work(session):
             deployed = processes.deploy_shipped(site.engine, session)

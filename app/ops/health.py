@@ -10,9 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from flask import Blueprint, Response, current_app, jsonify
 from redis import Redis
 
@@ -20,7 +17,7 @@ from app import clock
 from app.engine.models import Lease
 from app.extensions import db
 from app.jobs.leadership import SCHEDULER
-from app.ops.runtime import MIGRATIONS
+from app.ops import migrating
 from app.storage import FileStore
 
 log = logging.getLogger(__name__)
@@ -89,11 +86,10 @@ class Health:
 
         What a newer one may have changed is ruled by docs/operators-guide.md, “Upgrading”.
         """
-        known = ScriptDirectory(str(MIGRATIONS))
-        newest = known.get_current_head()
+        newest = migrating.newest()
         with self.engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-        if current == newest or (current is not None and _is_unknown(known, current)):
+            current = migrating.current(connection)
+        if current == newest or migrating.is_of_a_later_version(current):
             return
         raise NotReady(
             f"the database is at migration {current}, the program at {newest}: run “millwright setup”"
@@ -147,10 +143,3 @@ def ready() -> tuple[Response, int]:
     health.draining = extensions.get("millwright.draining", health.draining)
     answer, good = health.look()
     return jsonify(answer), 200 if good else 503
-
-
-def _is_unknown(known: ScriptDirectory, revision: str) -> bool:
-    try:
-        return known.get_revision(revision) is None
-    except CommandError:
-        return True

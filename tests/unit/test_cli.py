@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 from click.testing import CliRunner, Result
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session
 
 from app import processes
@@ -217,6 +217,19 @@ def test_the_database_can_be_migrated_by_hand(run: Run) -> None:
     assert run("db", "current").output == f"{newest}\n"
     assert run("db", "downgrade", "base", "--yes").exit_code == 0
     assert run("db", "current").output == "empty\n"
+
+
+@pytest.mark.parametrize("command", [("setup",), ("db", "upgrade")], ids=["setup", "upgrade"])
+def test_the_version_before_leaves_a_newer_database_as_it_is(
+    run: Run, database: Session, command: tuple[str, ...]
+) -> None:
+    run("setup")
+    database.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.commit()
+    result = run(*command)
+    assert result.exit_code == 0
+    assert "9999 of a later version" in result.output
+    assert run("db", "current").output == "9999\n"
 
 
 def test_a_worker_can_do_what_waits_and_end(run: Run) -> None:
