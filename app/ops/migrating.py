@@ -25,7 +25,7 @@ def current(connection: sa.Connection) -> str | None:
 
 
 def is_of_a_later_version(revision: str | None) -> bool:
-    """Whether a migration is none of this program's: a later version made it, which this one can work with."""
+    """Whether a migration is none of this program's: a later version made it; this one can work with it."""
     if revision is None:
         return False
     try:
