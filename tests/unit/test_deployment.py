@@ -202,6 +202,13 @@ def test_settings_and_secrets_are_those_of_the_program(
         assert settings["MILLWRIGHT_METRICS_TOKEN"]
 
 
+def test_containers_are_given_no_setting_that_nobody_knows(services: dict[str, Any]) -> None:
+    known = set(re.findall(r"^#? ?(MILLWRIGHT_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    for name in OURS:
+        given = {key.removesuffix("_FILE") for key in services[name]["environment"]}
+        assert {key for key in given if key.startswith("MILLWRIGHT_")} - known == set(), name
+
+
 def test_every_secret_is_made_and_used(services: dict[str, Any], tmp_path: Path) -> None:
     declared = yaml.safe_load(COMPOSE.read_text())["secrets"]
     subprocess.run(["/bin/sh", ROOT / "deploy" / "make-secrets", tmp_path], check=True)
@@ -249,6 +256,27 @@ def test_no_workflow_lets_anybody_write_commands(path: Path) -> None:
     assert not any("${{" in script for script in scripts)
     for script in scripts:
         subprocess.run(["/bin/sh", "-n"], input=script, text=True, check=True)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_run_what_there_is(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    jobs = yaml.safe_load(path.read_text())["jobs"].values()
+    script = "\n".join(step.get("run", "") for job in jobs for step in job.get("steps", ()))
+    assert set(re.findall(r"^make ([a-z-]+)", script, re.MULTILINE)) - targets == set()
+    files = set(re.findall(r"(?:^|\s)(\.ci/\w+|\.env\.example|deploy/[\w-]+(?= |$))", script, re.MULTILINE))
+    assert {name for name in files if not (ROOT / name).exists()} == set()
+    called = {job["uses"] for job in jobs if job.get("uses", "").startswith("./")}
+    assert {name for name in called if not (ROOT / name).exists()} == set()
+
+
+def test_what_is_known_against_packages_is_asked_each_week() -> None:
+    """And is no condition of a deployment, which may be what mends it."""
+    security = yaml.safe_load((ROOT / ".github" / "workflows" / "security.yml").read_text())
+    assert security[True]["schedule"]  # YAML reads “on” as true
+    (job,) = security["jobs"].values()
+    assert any("make audit" in step.get("run", "") for step in job["steps"])
+    assert any(step.get("with", {}).get("fetch-depth") == 0 for step in job["steps"])
 
 
 # -- the guide -------------------------------------------------------------------------------------
