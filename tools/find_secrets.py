@@ -83,7 +83,9 @@ def _blobs() -> Iterator[tuple[str, bytes]]:
 
 
 def _git(*arguments: str, given: bytes = b"") -> bytes:
-    return subprocess.run(["git", *arguments], cwd=ROOT, input=given, capture_output=True, check=True).stdout
+    # In a container the checkout may be somebody else's, which git takes amiss.
+    command = ["git", "-c", f"safe.directory={ROOT}", *arguments]
+    return subprocess.run(command, cwd=ROOT, input=given, capture_output=True, check=True).stdout
 
 
 def main(arguments: list[str]) -> int:
