@@ -87,6 +87,17 @@ class _Paper(FPDF):
         weights = [_WEIGHTS.get(column.kind, _NARROW) for column in report.columns]
         self._widths = [self.epw * weight / sum(weights) for weight in weights]
 
+    def header(self) -> None:
+        """On every page but the first, which has a head of its own: title and period."""
+        if self.page_no() == 1:
+            return
+        self.set_font(FONT, "", _SMALL)
+        self.set_text_color(90)
+        text = " · ".join((self._report.title, *self._report.subtitle))
+        self.cell(0, 4, self._wrapped(printable(text), self.epw)[0], new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.set_text_color(0)
+        self.ln(2)
+
     @property
     def _bottom(self) -> float:
         return float(self.h) - _MARGIN - 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, render_template, url_for
@@ -13,6 +13,7 @@ from flask_login import login_required
 from app.access import permissions
 from app.access.permissions import Scope as Reach
 from app.domain.analytics import maintenance_types as types
+from app.domain.analytics.calendar import GroupBy
 from app.domain.analytics.consumption import consumption
 from app.domain.analytics.costs import costs
 from app.domain.analytics.dashboard import dashboard
@@ -29,6 +30,7 @@ from app.web.figures import Cell, Table, View, figure, told
 from app.web.labels import label
 from app.web.people import current_actor
 from app.web.periods import Asked
+from app.web.request_filters import COUNTED, NO_CODE
 
 pages = Blueprint("analytics", __name__)
 
@@ -176,8 +178,8 @@ def _downtime(asked: Asked, reach: Reach) -> View:
                 (_STEP_NAMES[asked.steps], "Stops", "Downtime"),
                 [
                     [
-                        Cell(step_name(step.first, asked.steps)),
-                        Cell(str(step.stops)),
+                        _step(step.first, asked, "downtime"),
+                        Cell(told(step.stops, "number")),
                         Cell(told(step.minutes, "minutes")),
                     ]
                     for step in found.steps
@@ -204,7 +206,7 @@ def _failures(asked: Asked, reach: Reach) -> View:
     rows = []
     for row in found.codes[:SHOWN]:
         cells = [
-            Cell(f"{row.code} {row.name}".strip()),
+            Cell(f"{row.code} {row.name}".strip(), _requests(asked, failure=row.code_id or NO_CODE)),
             Cell(told(row.failures, "number")),
             Cell(told(row.share, "share"), bar=row.share),
             Cell(told(row.cumulative_share, "share")),
@@ -237,7 +239,11 @@ def _failures(asked: Asked, reach: Reach) -> View:
                     [
                         Cell(row.machine.name, url_for("machines.show", machine_id=row.machine.id)),
                         Cell(row.machine.department),
-                        Cell(str(row.failures), bar=row.failures / found.machines[0].failures),
+                        Cell(
+                            told(row.failures, "number"),
+                            _requests(asked, machine=row.machine.id),
+                            bar=row.failures / found.machines[0].failures,
+                        ),
                     ]
                     for row in found.machines[:SHOWN]
                 ],
@@ -252,6 +258,39 @@ def _failures(asked: Asked, reach: Reach) -> View:
 def told_share(row: Any) -> str:
     """A code of the Pareto chart in words."""
     return f"{row.name}, {told(row.failures, 'number')} times, {told(row.share, 'share')}"
+
+
+def _requests(asked: Asked, **filters: Any) -> str:
+    """The list of the requests that a figure counts."""
+    if not permissions.may(current_actor(), "maintenance-requests:read"):
+        return ""
+    given = {
+        "from": asked.since.isoformat(),
+        "until": asked.until.isoformat(),
+        "department": asked.department_id,
+        "machine": asked.machine_id,
+        **filters,
+    }
+    return url_for("requests.listing", show=COUNTED, **{k: v for k, v in given.items() if v is not None})
+
+
+def _overdue_plans(asked: Asked) -> str:
+    """The list of the plans that are behind."""
+    if not permissions.may(current_actor(), "preventive-maintenance:read"):
+        return ""
+    given: dict[str, Any] = {"department": asked.department_id, "machine": asked.machine_id}
+    return url_for("preventive.listing", overdue="yes", **{k: v for k, v in given.items() if v is not None})
+
+
+def _step(first: date, asked: Asked, name: str) -> Cell:
+    """A day, week or month, leading to the same analysis of its days; a day is as far as it goes."""
+    if asked.steps == GroupBy.DAY:
+        return Cell(step_name(first, asked.steps))
+    last = first + timedelta(days=6)
+    if asked.steps == GroupBy.MONTH:
+        last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    given = {**asked.arguments, "period": "other", "from": first.isoformat(), "until": last.isoformat()}
+    return Cell(step_name(first, asked.steps), url_for("analytics.show", name=name, **given))
 
 
 def _reliability(asked: Asked, reach: Reach) -> View:
@@ -302,7 +341,10 @@ def _types(asked: Asked, reach: Reach) -> View:
     headings = ["Maintenance type", "Work orders", "Share", "Labour", "Downtime"] + ["Parts"] * sees_costs
     rows = [
         [
-            Cell(f"{row.code} {row.name}".strip()),
+            Cell(
+                f"{row.code} {row.name}".strip(),
+                "" if row.type_id is None else _requests(asked, type=row.type_id),
+            ),
             Cell(told(row.jobs, "number")),
             Cell(told(row.share, "share"), bar=row.share),
             Cell(told(row.labour_minutes, "minutes")),
@@ -323,12 +365,12 @@ def _types(asked: Asked, reach: Reach) -> View:
                 "Due dates of preventive work",
                 ("What became of them", "Due dates"),
                 [
-                    [Cell(name), Cell(str(count))]
-                    for name, count in (
-                        ("Done in time", kept.on_time),
-                        ("Done late", kept.late),
-                        ("Skipped", kept.skipped),
-                        ("Overdue", kept.overdue),
+                    [Cell(name, link), Cell(told(count, "number"))]
+                    for name, count, link in (
+                        ("Done in time", kept.on_time, ""),
+                        ("Done late", kept.late, ""),
+                        ("Skipped", kept.skipped, ""),
+                        ("Overdue", kept.overdue, _overdue_plans(asked) if kept.overdue else ""),
                     )
                 ],
                 (1,),

@@ -19,7 +19,7 @@ from app.engine.actors import Actor
 from app.engine.models import ProcessInstance
 from app.errors import BusinessError, Conflict, Forbidden, NotFound
 from app.extensions import db
-from app.web import context, listing, story
+from app.web import context, listing, request_filters, story
 from app.web.engine import engine
 from app.web.people import current_actor
 
@@ -33,6 +33,12 @@ STEPS = (
     RequestStatus.WAITING_PARTS,
     RequestStatus.COMPLETED,
 )
+SHOWN: dict[str, tuple[str, ...]] = {
+    "open": OPEN_STATUSES,
+    "closed": CLOSED_STATUSES,
+    "every": (),
+    request_filters.COUNTED: request_filters.COUNTED_STATUSES,
+}
 SORTS = {"newest": "Newest first", "oldest": "Oldest first", "priority": "Most urgent first"}
 ORDERS = {"newest": "-reportedAt", "oldest": "reportedAt", "priority": "priority"}
 
@@ -46,18 +52,17 @@ def listing_page() -> str:
     followed = access.followed_requests(actor)
     scope = own if request.args.get("scope") == "reported" else followed
     status = listing.one_of("status", tuple(RequestStatus))
-    show = listing.one_of("show", ("open", "closed", "every"), "open")
-    statuses: tuple[str, ...] = {"open": OPEN_STATUSES, "closed": CLOSED_STATUSES}.get(show, ())
+    show = listing.one_of("show", tuple(SHOWN), "open")
+    narrowed = request_filters.narrowing()
     found = requests.list_requests(
         db.session(),
-        statuses=(status,) if status else statuses,
+        statuses=(status,) if status else SHOWN[show],
         priority=listing.one_of("priority", tuple(Priority)) or None,
-        machine_id=request.args.get("machine", type=int),
         q=listing.words(),
         sort=ORDERS[listing.one_of("sort", tuple(SORTS), "newest")],
         page=listing.page_number(),
         page_size=listing.PAGE_SIZE,
-        **scope.filters,
+        **{**narrowed.filters, **scope.filters},
     )
     return render_template(
         "requests/list.html",
@@ -68,9 +73,12 @@ def listing_page() -> str:
         show=show,
         sorts=SORTS,
         filters={
-            name: request.args.get(name, "") for name in ("q", "status", "priority", "sort", "scope", "show")
+            name: request.args.get(name, "")
+            for name in ("q", "status", "priority", "sort", "scope", "show", *request_filters.NAMES)
         },
-        filtered=any(request.args.get(name) for name in ("q", "status", "priority", "machine")),
+        kept=("scope", "show", *request_filters.NAMES),
+        narrowed=narrowed.words,
+        filtered=narrowed.filters or any(request.args.get(name) for name in ("q", "status", "priority")),
         url_with=listing.url_with,
     )
 

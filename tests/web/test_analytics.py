@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import openpyxl
@@ -60,6 +62,44 @@ def test_every_analysis_shows_its_numbers_with_a_table_and_an_explanation(
     assert f'href="/machines/{history.press.id}"' in page
     assert "HYD Hydraulics" in manager.get("/analytics/failures").text
     assert "style=" not in page
+
+
+def test_rows_lead_to_the_requests_that_they_count(history: Factory, sign_in: SignIn) -> None:
+    with unit_of_work(history.session) as session:
+        for machine, status in ((history.press, "COMPLETED"), (history.press, "CANCELLED")):
+            request = factories.make_request(session, machine=machine, reporter=history.supervisor)
+            request.status = status
+    manager = sign_in(history.manager)
+    page = manager.get("/analytics/failures?period=30")
+    rows = re.findall(
+        r'<td\s*>\s*<a href="(/requests[^"]+)">([^<]+)</a>\s*</td>\s*<td[^>]*>\s*(\d+)', page.text
+    )
+    assert {(name, count) for _, name, count in rows} == {("HYD Hydraulics", "1"), ("No failure code", "1")}
+    for link, name, count in rows:
+        found = manager.get(unescape(link)).text
+        assert f"{count} request matches" in found
+        assert ("Failure: Hydraulics" if name.startswith("HYD") else "without a failure code") in found
+        assert "not cancelled" in found and found.count('class="row"') <= 1
+    supervisor = sign_in(history.supervisor)
+    link = next(link for link, name, _ in rows if name.startswith("HYD"))
+    assert "1 request matches" in supervisor.get(unescape(link)).text
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["failure=x&machine=-1", "from=0001-01-01&until=9999-12-31", "department=99999999999", "failure=7"],
+)
+def test_addresses_of_lists_that_mean_nothing_do_no_harm(
+    history: Factory, sign_in: SignIn, query: str
+) -> None:
+    assert sign_in(history.manager).get(f"/requests?show=counted&{query}").status_code == 200
+
+
+def test_months_lead_to_their_days(history: Factory, sign_in: SignIn) -> None:
+    page = sign_in(history.manager).get("/analytics/downtime?period=365").text
+    today = clock.now().date()
+    first = today.replace(day=1)
+    assert f"from={first.isoformat()}" in page
 
 
 def test_a_period_without_anything_says_so(history: Factory, sign_in: SignIn) -> None:

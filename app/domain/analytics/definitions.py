@@ -93,9 +93,10 @@ DEFINITIONS = (
         "share, 0 to 100 %",
         EN_15341 + " (preventive work done on schedule)",
         "app.domain.analytics.preventive:PreventiveCompliance.compliance",
-        "Each due date counts by itself: a task that was due three times and not done is overdue three times, "
-        "also when no job was opened for it. Late, skipped and overdue ones count as not kept. Due dates of "
-        "plans and machines out of use that nobody has dealt with, and those called off, do not count.",
+        "Each due date counts by itself: a task that was due three times and not done is overdue three "
+        "times, also when no job was opened for it. Late, skipped and overdue ones count as not kept. Due "
+        "dates of plans and machines out of use that nobody has dealt with, and those called off, do not "
+        "count.",
     ),
     Definition(
         "jobs",

@@ -157,7 +157,7 @@ def _parts_costs(session: Session, scope: Scope) -> dict[int | None, Decimal]:
         .join(PartsUsage, PartsUsage.work_id == MaintenanceWork.id)
         .group_by(code)
     )
-    return {code_id: cost for code_id, cost in session.execute(query)}
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def _downtimes(session: Session, scope: Scope) -> dict[int | None, timedelta]:

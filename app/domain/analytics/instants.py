@@ -1,4 +1,4 @@
-"""Instants as whole numbers that the database computes: many are read faster, and compared and added exactly."""
+"""Instants as whole numbers that the database computes: read faster than times, and added up exactly."""
 
 from __future__ import annotations
 

@@ -68,12 +68,13 @@ def maintenance_types(session: Session, scope: Scope) -> TypeAnalysis:
         (PartsUsage, PartsUsage.work_id == MaintenanceWork.id),
     )
     known = sa.select(MaintenanceType.id, MaintenanceType.code, MaintenanceType.name)
-    named = {row.id: (row.code, row.name) for row in session.execute(known)}
+    named = {row.id: row for row in session.execute(known)}
     total = sum(jobs.values())
     types = [
         TypeFigures(
-            key,
-            *(("", "No maintenance type") if key is None else named[key]),
+            type_id=key,
+            code="" if key is None else named[key].code,
+            name="No maintenance type" if key is None else named[key].name,
             jobs=count,
             share=count / total,
             labour_minutes=int(labour.get(key) or 0),

@@ -105,6 +105,8 @@ def _never_opened(session: Session, scope: Scope, first: date, end: date) -> int
     )
     missed: set[tuple[int, date]] = set()
     for task_id, rule, starts_on, begin in session.execute(query):
+        if begin is None:
+            continue
         days = [begin]
         if rule is not None:
             days = recurrence.between(rule, starts_on, max(begin, first), end - timedelta(days=1))

@@ -33,7 +33,7 @@ class Stop(NamedTuple):
 
 
 def times(session: Session, scope: Scope) -> Iterator[tuple[int, list[tuple[Instant, Instant | None]]]]:
-    """For each machine that has any: start and end of its downtimes that reach into the period, earliest first.
+    """For each machine that has any: start and end of its downtimes that reach into the period, in order.
 
     They are not clipped, and have no end where they are still open. One statement, read as it is consumed.
     """
@@ -42,7 +42,7 @@ def times(session: Session, scope: Scope) -> Iterator[tuple[int, list[tuple[Inst
 
 
 def by_machine(session: Session, scope: Scope) -> Iterator[tuple[int, list[Stop]]]:
-    """The same, with what tells failures from others; those that began at once in the order of their entry.
+    """The same as stops, those that began at the same time in the order in which they were entered.
 
     One statement, read as it is consumed.
     """

@@ -56,6 +56,7 @@ def list_requests(
     technician_id: int | None = None,
     failure_code_id: int | None = None,
     maintenance_type_id: int | None = None,
+    uncoded: bool = False,
     since: datetime | None = None,
     until: datetime | None = None,
     q: str = "",
@@ -65,8 +66,8 @@ def list_requests(
 ) -> Page[MaintenanceRequest]:
     """Requests that fit all filters given, with machine, department and people.
 
-    Reported from ``since`` on and before ``until``. ``q`` is looked for in business key, description,
-    machine name and QR code; ``sort`` is a name of :data:`SORTS`.
+    ``uncoded`` are those without a failure code. Reported from ``since`` on and before ``until``. ``q`` is
+    looked for in business key, description, machine name and QR code; ``sort`` is a name of :data:`SORTS`.
     """
     query = sa.select(MaintenanceRequest).options(*_ROW)
     if department_id is not None or q.strip() or sort.removeprefix("-") == "machine":
@@ -83,6 +84,8 @@ def list_requests(
         (MaintenanceRequest.maintenance_type_id, maintenance_type_id),
         (Machine.department_id, department_id),
     )
+    if uncoded:
+        query = query.where(MaintenanceRequest.failure_code_id.is_(None))
     query = between(query, MaintenanceRequest.reported_at, since, until)
     if q.strip():
         query = query.where(

@@ -193,6 +193,24 @@ def test_pdf_repeats_its_headings_and_counts_its_pages():
     assert "Total" in found[-1] and "Total" not in found[0]
 
 
+def test_every_page_of_a_pdf_says_what_it_is_and_of_when():
+    found = pages(make_report([ROWS[0]] * 100, notes=("A note that explains. " * 30,) * 12))
+    assert len(found) > 4
+    for number, page in enumerate(found, 1):
+        assert f"{number} of {len(found)}" in page
+        assert "Downtime" in page and "2026-03-01 to 2026-03-31" in page
+        assert "Department: Press shop" in page
+        assert "Zakład Północ · 2026-04-01 01:15" in page
+
+
+def test_a_long_title_of_a_pdf_takes_one_line_of_the_pages_that_follow():
+    narrowed = tuple(f"Only of the department with the long name {number}" for number in range(20))
+    found = pages(make_report([ROWS[0]] * 100, subtitle=("2026-03-01 to 2026-03-31", *narrowed)))
+    assert all("2026-03-01 to 2026-03-31" in page for page in found)
+    assert "long name 19" in found[0]
+    assert sum(page.count("Prasa łódzka") for page in found) == 100
+
+
 def test_pdf_puts_numbers_to_the_right():
     def places(number):
         reader = pypdf.PdfReader(io.BytesIO(written(make_report([("x", number, *ROWS[0][2:])]), "pdf")))
