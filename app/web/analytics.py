@@ -224,8 +224,8 @@ def _failures(asked: Asked, reach: Reach) -> View:
         charts=(
             charts.columns(
                 "Failures in the order of their weight (Pareto)",
-                [Value(row.code or "None", value[measure](row), told_share(row)) for row in first],
-                "h" if measure == Measure.DOWNTIME else "",
+                [Value(row.code or "No code", value[measure](row), told_share(row)) for row in first],
+                {Measure.DOWNTIME: "h", Measure.COST: formatting.currency()}.get(Measure(measure), ""),
                 shares=[row.cumulative_share for row in first],
                 legend="Line: share of all down to there, 0 to 100 %",
             ),
@@ -389,7 +389,13 @@ def _consumption(asked: Asked, reach: Reach) -> View:
             figure("consumption", found.quantity, before.quantity, label="Pieces"),
         ),
         charts=(
-            _steps("Cost of the parts that left the store", found.steps, lambda s: float(s.cost), asked),
+            _steps(
+                "Cost of the parts that left the store",
+                found.steps,
+                lambda step: float(step.cost),
+                asked,
+                formatting.currency(),
+            ),
         ),
         tables=(
             Table(
@@ -441,7 +447,11 @@ def _costs(asked: Asked, reach: Reach) -> View:
             figure("parts-cost", found.parts, before.parts, unit="money", good="less"),
             figure("labour", found.labour_minutes, before.labour_minutes, unit="minutes"),
         ),
-        charts=(_steps("Cost of parts", found.steps, lambda step: float(step.parts), asked),),
+        charts=(
+            _steps(
+                "Cost of parts", found.steps, lambda step: float(step.parts), asked, formatting.currency()
+            ),
+        ),
         tables=(
             Table(
                 "By machine",
@@ -523,7 +533,7 @@ _STEP_NAMES = {"day": "Day", "week": "Week from", "month": "Month"}
 
 def step_name(first: date, steps: str) -> str:
     """What a day, week or month is called."""
-    return f"{first:%Y-%m}" if steps == "month" else formatting.day(first)
+    return formatting.month(first) if steps == GroupBy.MONTH else formatting.day(first)
 
 
 def _steps(

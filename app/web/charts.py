@@ -27,7 +27,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing ``width`` by 100, the texts of its axes, and all of it in words. ``line`` are points."""
+    """A drawing ``width`` by 100, the texts of its axes, and all of it in words. ``line`` are points.
+
+    There is a label for each column, so that they stand below theirs; most are empty where there are many.
+    """
 
     title: str
     width: int
@@ -79,7 +82,7 @@ def columns(
         width=len(values) * STEP,
         columns=drawn,
         scale=(_number(top, unit), _number(top / 2, unit), "0"),
-        labels=[one.label for one in values[::every]],
+        labels=[one.label if place % every == 0 else "" for place, one in enumerate(values)],
         words=f"{title}: {len(values)} columns, most of all {most.label} with {most.text}. The numbers stand "
         "in the table.",
         line=" ".join(f"{x:g},{y:.1f}" for x, y in points),

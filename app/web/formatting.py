@@ -56,6 +56,11 @@ def day(value: date) -> str:
     return str(dates.format_date(value, "medium", locale=locale()))
 
 
+def month(first: date) -> str:
+    """The month that begins on a day: “Nov 2026”."""
+    return str(dates.format_skeleton("yMMM", first, locale=locale()))
+
+
 def span(distance: timedelta) -> str:
     """How long something lasts or has lasted: “3 hours”."""
     return str(dates.format_timedelta(abs(distance), threshold=0.9, locale=locale()))
@@ -91,6 +96,11 @@ def percent(value: float) -> str:
 def money(amount: Decimal) -> str:
     """An amount in the site's currency."""
     return str(numbers.format_currency(amount, people.site().currency, locale=locale()))
+
+
+def currency() -> str:
+    """The sign of the site's currency."""
+    return str(numbers.get_currency_symbol(people.site().currency, locale=locale()))
 
 
 def number(value: int | Decimal) -> str:

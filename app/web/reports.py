@@ -104,6 +104,7 @@ def show(name: str) -> str:
             [cell_text(column, value) for column, value in zip(report.columns, row, strict=True)]
             for row in rows
         ],
+        headings=[heading(column) for column in report.columns],
         totals=None
         if totals is None
         else [
@@ -143,8 +144,13 @@ def _chart(report: Report, rows: list[Row]) -> charts.Chart | None:
         return None
     label, value = report.place(described.label), report.place(described.value)
     column = report.columns[value]
+    # Minutes are drawn as hours: longer ones nobody can imagine.
+    scale = 60 if column.kind is Kind.MINUTES else 1
+    units = {Kind.MINUTES: "h", Kind.MONEY: formatting.currency()}
     values = [
-        charts.Value(str(row[label]), float(cast(float, row[value] or 0)), cell_text(column, row[value]))
+        charts.Value(
+            str(row[label]), float(cast(float, row[value] or 0)) / scale, cell_text(column, row[value])
+        )
         for row in islice(rows, CHART_ROWS)
     ]
     shares: list[float] = []
@@ -152,7 +158,18 @@ def _chart(report: Report, rows: list[Row]) -> charts.Chart | None:
         line = report.place(described.line)
         shares = [float(cast(float, row[line] or 0)) for row in rows]
     legend = report.columns[report.place(described.line)].heading if described.line else ""
-    return charts.columns(column.heading, values, shares=shares, legend=f"Line: {legend}" if legend else "")
+    return charts.columns(
+        heading(column),
+        values,
+        units.get(column.kind, ""),
+        shares=shares,
+        legend=f"Line: {legend}, 0 to 100\xa0%" if legend else "",
+    )
+
+
+def heading(column: Column) -> str:
+    """A heading on a page, where cells bear their units."""
+    return column.heading.removesuffix(", min") if column.kind is Kind.MINUTES else column.heading
 
 
 def cell_text(column: Column, value: Value) -> str:
