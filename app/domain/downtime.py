@@ -30,12 +30,14 @@ class MachineDowntime(Base):
 
     __tablename__ = "machine_downtime"
     __table_args__ = (
-        # Holds all that the analyses read of a downtime.
+        # These two hold all that the analyses read of a downtime.
         sa.Index(
             "ix_machine_downtime_machine", "machine_id", "started_at", "ended_at", "maintenance_request_id"
         ),
         sa.Index("ix_machine_downtime_open", "machine_id", "ended_at"),
-        sa.Index("ix_machine_downtime_request", "maintenance_request_id", "ended_at"),
+        sa.Index(
+            "ix_machine_downtime_request", "maintenance_request_id", "ended_at", "started_at", "machine_id"
+        ),
         sa.Index("ix_machine_downtime_started_at", "started_at"),
     )
 

@@ -58,15 +58,17 @@ class MaintenanceRequest(Timestamps, Base):
         sa.Index("ix_maintenance_requests_priority", "priority"),
         sa.Index("ix_maintenance_requests_machine_status", "machine_id", "status"),
         sa.Index("ix_maintenance_requests_machine_date", "machine_id", "reported_at"),
-        # Holds all that is counted of a request.
+        # These hold what the analyses count by.
         sa.Index(
             "ix_maintenance_requests_reported_at", "reported_at", "status", "failure_code_id", "machine_id"
         ),
-        sa.Index("ix_maintenance_requests_completed_at", "completed_at"),
+        sa.Index("ix_maintenance_requests_completed_at", "completed_at", "status", "machine_id"),
         sa.Index("ix_maintenance_requests_cancelled_at", "cancelled_at"),
         sa.Index("ix_maintenance_requests_reporter", "reporter_id", "reported_at"),
         sa.Index("ix_maintenance_requests_technician", "assigned_technician_id", "status", "reported_at"),
-        sa.Index("ix_maintenance_requests_failure_code", "failure_code_id", "reported_at"),
+        sa.Index(
+            "ix_maintenance_requests_failure_code", "failure_code_id", "reported_at", "status", "machine_id"
+        ),
         sa.Index("ix_maintenance_requests_type", "maintenance_type_id", "reported_at"),
     )
 

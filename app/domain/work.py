@@ -34,7 +34,12 @@ class MaintenanceWork(Timestamps, Base):
         sa.Index("ix_maintenance_work_technician_started", "technician_id", "started_at"),
         sa.Index("ix_maintenance_work_type", "maintenance_type_id", "completed_at"),
         sa.Index("ix_maintenance_work_started_at", "started_at"),
-        sa.Index("ix_maintenance_work_completed_at", "completed_at"),
+        sa.Index(
+            "ix_maintenance_work_completed_at",
+            "completed_at",
+            "maintenance_type_id",
+            "maintenance_request_id",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -29,7 +29,8 @@ class Column:
 class Chart:
     """A drawing ``width`` by 100, the texts of its axes, and all of it in words. ``line`` are points.
 
-    There is a label for each column, so that they stand below theirs; most are empty where there are many.
+    There is a label for each column, so that they stand below theirs; where there are many, each ``every``th
+    only has a text.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Chart:
     columns: list[Column]
     scale: tuple[str, str, str]
     labels: list[str]
+    every: int
     words: str
     line: str = ""
     legend: str = ""
@@ -83,6 +85,7 @@ def columns(
         columns=drawn,
         scale=(_number(top, unit), _number(top / 2, unit), "0"),
         labels=[one.label if place % every == 0 else "" for place, one in enumerate(values)],
+        every=every,
         words=f"{title}: {len(values)} columns, most of all {most.label} with {most.text}. The numbers stand "
         "in the table.",
         line=" ".join(f"{x:g},{y:.1f}" for x, y in points),

@@ -171,7 +171,8 @@ def _downtimes(session: Session, scope: Scope) -> dict[int | None, timedelta]:
         instant(MachineDowntime.ended_at),
     ).join(MachineDowntime, MachineDowntime.maintenance_request_id == MaintenanceRequest.id)
     found: dict[tuple[int | None, int], list[Interval]] = {}
-    for code_id, machine_id, start, end in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
+    rows = session.connection().execute(query.execution_options(yield_per=ROWS_AT_ONCE))
+    for code_id, machine_id, start, end in rows:
         if part := intervals.clipped(start, until if end is None else end, since, until):
             found.setdefault((code_id, machine_id), []).append(part)
     times: dict[int | None, timedelta] = {}

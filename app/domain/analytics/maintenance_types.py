@@ -61,7 +61,7 @@ def maintenance_types(session: Session, scope: Scope) -> TypeAnalysis:
     labour = by_type(sa.func.sum(WorkStep.minutes), (WorkStep, WorkStep.work_id == MaintenanceWork.id))
     downtime = by_type(
         sa.func.sum(MachineDowntime.minutes),
-        (MachineDowntime, MachineDowntime.maintenance_request_id == MaintenanceRequest.id),
+        (MachineDowntime, MachineDowntime.maintenance_request_id == MaintenanceWork.maintenance_request_id),
     )
     cost = by_type(
         sa.type_coerce(sa.func.sum(PartsUsage.cost), Money),
@@ -94,12 +94,15 @@ def maintenance_types(session: Session, scope: Scope) -> TypeAnalysis:
 
 
 def _closed(scope: Scope, *columns: Any) -> sa.Select[Any]:
-    """The work orders that count, with their requests."""
+    """The work orders that count; an index holds all that this asks of them."""
+    request_id = MaintenanceWork.maintenance_request_id
+    cancelled = sa.select(MaintenanceRequest.id).where(MaintenanceRequest.status == RequestStatus.CANCELLED)
     query = (
         sa.select(*columns)
         .select_from(MaintenanceWork)
-        .join(MaintenanceRequest, MaintenanceRequest.id == MaintenanceWork.maintenance_request_id)
-        .where(MaintenanceRequest.status != RequestStatus.CANCELLED)
-        .where(scope.contains(MaintenanceWork.completed_at))
+        .where(scope.contains(MaintenanceWork.completed_at), request_id.not_in(cancelled))
     )
-    return scope.narrowed(query)
+    if scope.requests():
+        query = query.join(MaintenanceRequest, MaintenanceRequest.id == request_id)
+        return scope.narrowed(query)
+    return query

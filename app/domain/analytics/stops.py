@@ -23,13 +23,13 @@ class Stop(NamedTuple):
     """One recorded downtime, not clipped; ``end`` is the present where it is still open.
 
     ``is_first`` tells the failure itself from rework on it, ``is_failure`` a failure from a false alarm
-    that was cancelled.
+    that was cancelled; they are 1, or else 0.
     """
 
     start: Instant
     end: Instant
-    is_first: bool
-    is_failure: bool
+    is_first: int
+    is_failure: int
 
 
 def times(session: Session, scope: Scope) -> Iterator[tuple[int, list[tuple[Instant, Instant | None]]]]:
@@ -47,19 +47,21 @@ def by_machine(session: Session, scope: Scope) -> Iterator[tuple[int, list[Stop]
     One statement, read as it is consumed.
     """
     earlier = aliased(MachineDowntime)
-    again = sa.exists().where(
+    is_first = ~sa.exists().where(
         earlier.maintenance_request_id == MachineDowntime.maintenance_request_id,
         earlier.id < MachineDowntime.id,
     )
     cancelled = sa.select(MaintenanceRequest.id).where(MaintenanceRequest.status == RequestStatus.CANCELLED)
-    false_alarm = MachineDowntime.maintenance_request_id.in_(cancelled)
+    is_failure = MachineDowntime.maintenance_request_id.not_in(cancelled)
+    # As the databases have them, 0 or 1: nothing is converted in every row.
+    flags = (sa.type_coerce(flag, sa.Integer) for flag in (is_first, is_failure))
     now = instant_of(scope.known_until)
-    for machine_id, rows in _by_machine(session, scope, again, false_alarm):
+    for machine_id, rows in _by_machine(session, scope, *flags):
         yield (
             machine_id,
             [
-                Stop(start, max(now, start) if end is None else end, not is_rework, not is_false)
-                for _, start, _, end, is_rework, is_false in sorted(rows, key=itemgetter(1, 2))
+                Stop(start, max(now, start) if end is None else end, first, failure)
+                for _, start, _, end, first, failure in sorted(rows, key=itemgetter(1, 2))
             ],
         )
 
