@@ -28,6 +28,10 @@ PATIENCE = (1, 3, 10)
 # The part of its time limit for which a call must have had a processor to be the one that took too long:
 # what people write takes a few thousandths of a second.
 GUILTY = 0.5
+# What V8 may hold without being told to collect (a new one has 3 MB), and how many characters of scripts are
+# run between two looks, which take a moment each: some hundred calls.
+KEPT = 8 * 1024 * 1024
+LOOK_AFTER = 200_000
 
 Answer = TypeVar("Answer")
 
@@ -53,6 +57,8 @@ class Sandbox:
 
     A call that had no processor for most of that time, because the machine is busy, is made again with
     more patience: a limit is there for what keeps a processor busy, and not for what waits for one.
+    V8 would let garbage lie until it takes a gigabyte, and a limit on memory counts garbage too: after so
+    many characters of scripts it is looked at, and told to collect where it holds more than it needs.
     Threads take turns. A forked child starts an isolate of its own: V8's thread stays with the parent.
     """
 
@@ -62,6 +68,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._racer: MiniRacer | None = None
         self._threads: frozenset[int] = frozenset()
+        self._characters = 0  # of scripts since the last look at the heap
         _sandboxes.add(self)
 
     def run(self, script: str) -> str:
@@ -77,6 +84,7 @@ class Sandbox:
         with self._lock:
             for patience in PATIENCE:
                 racer = self._racer = self._racer or self._start()
+                self._tidy(racer, len(script))
                 before = processor_time(self._threads)
                 try:
                     return str(racer.eval(script, timeout_sec=self.timeout * patience))
@@ -94,6 +102,13 @@ class Sandbox:
                         raise FeelMemory("The expression needs too much memory.") from None
                     raise FeelError("The expression could not be evaluated.") from error
             raise FeelTimeout(f"The expression took longer than {self.timeout:g} seconds.")
+
+    def _tidy(self, racer: MiniRacer, characters: int) -> None:
+        self._characters += characters
+        if self._characters > LOOK_AFTER:
+            self._characters = 0
+            if racer.heap_stats()["total_heap_size"] > KEPT:
+                racer.low_memory_notification()
 
     def close(self) -> None:
         """Give V8's memory back; the next call starts anew."""

@@ -83,3 +83,19 @@ def test_the_processor_time_of_other_threads_does_not_count(feel: Feel) -> None:
     assert sandbox.processor_time(inner._threads) - before < 0.1
     feel.evaluate("count(for a in 1..500 return a * 2)")
     assert sandbox.processor_time(inner._threads) > before
+
+
+GARBAGE = """
+globalThis.recent = (globalThis.recent ?? []).slice(-200);
+recent.push(Array.from({length: 300}, (_, position) => ({position, call: %d})));
+recent.length"""
+
+
+def test_garbage_does_not_pile_up() -> None:
+    """What lives for some calls grows old in V8's eyes, and old garbage it leaves until it has a gigabyte."""
+    box = sandbox.Sandbox(timeout=5, memory=64 * 1024 * 1024)
+    for call in range(2000):
+        box.run(f"{GARBAGE % call}{' ' * 500}")
+    assert box._racer is not None
+    assert box._racer.heap_stats()["total_heap_size"] < 16 * 1024 * 1024
+    box.close()
