@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -121,6 +123,10 @@ class CompactJson(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+PATIENCE = 15  # seconds that a writer waits for another, on SQLite
+_turns: WeakKeyDictionary[sa.Engine, threading.Lock] = WeakKeyDictionary()
+
+
 def configure(engine: sa.Engine) -> None:
     """Give an engine the settings its database needs to keep the product's promises.
 
@@ -130,6 +136,7 @@ def configure(engine: sa.Engine) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
+    _turns[engine] = threading.Lock()
 
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: Any, record: Any) -> None:
@@ -138,7 +145,7 @@ def configure(engine: sa.Engine) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=15000")
+        cursor.execute(f"PRAGMA busy_timeout={PATIENCE * 1000}")
         cursor.close()
 
     @sa.event.listens_for(engine, "begin")
@@ -195,17 +202,36 @@ def unit_of_work(session: Session) -> Iterator[Session]:
     session.rollback()
     session.info["unit_of_work"] = True
     try:
-        session.connection(execution_options={"millwright_write": True})
-        yield session
-        session.commit()
-        session.info["commits"] = commits(session) + 1
-    except BaseException:
-        session.rollback()
-        raise
+        with _turn_to_write(session.get_bind().engine):
+            try:
+                session.connection(execution_options={"millwright_write": True})
+                yield session
+                session.commit()
+                session.info["commits"] = commits(session) + 1
+            except BaseException:
+                session.rollback()
+                raise
     finally:
         session.info.pop("unit_of_work", None)
         for action in session.info.pop("afterwards", ()):
             _do_by_itself(session, action)
+
+
+@contextmanager
+def _turn_to_write(engine: sa.Engine) -> Iterator[None]:
+    """On SQLite, let the threads of a process write by turns.
+
+    There is one write lock for all of them, and SQLite knows no queue for it: whoever finds it taken looks
+    again after up to a tenth of a second, while it lies free or others take it. So some would wait in vain.
+    """
+    turn = _turns.get(engine)
+    if turn is None or not turn.acquire(timeout=PATIENCE):
+        yield  # SQLite says what there is to say
+        return
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 def commits(session: Session) -> int:
