@@ -50,33 +50,26 @@ class Part:
         return None if given is None else given.split()
 
 
-def _on_both(
-    name: str, title: str, module: str, *given: str | None, option: str = "--database"
-) -> list[Part]:
+def _on_both(name: str, title: str, module: str, *given: str, option: str = "--database") -> list[Part]:
     """The same on SQLite and on MariaDB."""
     parts = []
     for database, words in (("sqlite", "SQLite"), ("mariadb", "MariaDB")):
-        asked = [each if each is None else f"{option} {database} {each}" for each in given]
-        parts.append(Part(name, f"{title}, {words}", module, *asked, database=database))  # type: ignore[arg-type]
+        asked = [f"{option} {database} {each}" for each in given]
+        parts.append(Part(name, f"{title}, {words}", module, *asked, database=database))
     return parts
 
 
 PARTS = [
-    *_on_both("startup", "Start-up and memory", "startup", "--rounds 1", "", ""),
-    *_on_both("completion", "A task completion over HTTP", "completion", "--rounds 30 --ages 60", "", ""),
+    *_on_both("startup", "Start-up and memory", "startup", "--rounds 1", ""),
+    *_on_both("completion", "A task completion over HTTP", "completion", "--rounds 30 --ages 60", ""),
+    Part(
+        "inbox", "The inbox, SQLite", "inbox", "--sizes 100 1000 --rounds 4", "", database="sqlite",
+    ),
+    Part("inbox", "The inbox, MariaDB", "inbox", None, None, "--database mariadb", "mariadb"),
     *_on_both(
-        "inbox", "The inbox", "inbox", "--sizes 100 1000 --rounds 4", "--sizes 1000 10000 100000",
-        "--sizes 1000 10000 100000",
+        "clients", "Throughput of N clients", "clients", "--seconds 4 --clients 1 4", "--seconds 8", option="--on"
     ),
-    Part(
-        "clients", "Throughput of N clients, SQLite", "clients", "--on sqlite --seconds 4 --clients 1 4",
-        "--on sqlite", database="sqlite",
-    ),
-    Part(
-        "clients", "Throughput of N clients, MariaDB", "clients", "--on mariadb --seconds 4 --clients 1 4",
-        "--on mariadb", database="mariadb",
-    ),
-    Part("nodes", "One and two nodes", "nodes", "--seconds 5", "--seconds 20", "--seconds 60", "mariadb"),
+    Part("nodes", "One and two nodes", "nodes", "--seconds 5", "--seconds 15", "--seconds 60", "mariadb"),
     Part(
         "load", "Load, MariaDB", "load", "--on mariadb --minutes 0.3", "--on mariadb --minutes 1",
         "--on mariadb --minutes 10", "mariadb",
@@ -90,6 +83,14 @@ PARTS = [
         "--instances 500 --tasks 200 --history 10000 --rounds 3", "", database="sqlite",
     ),
     Part("monitor", "The monitor, MariaDB", "monitor", None, None, "--database mariadb", "mariadb"),
+    Part(
+        "footprint", "What a repair costs and leaves behind, MariaDB", "footprint",
+        "--repairs 5 --rounds 5", "", database="mariadb",
+    ),
+    Part(
+        "footprint", "What a repair costs and leaves behind, SQLite", "footprint",
+        None, None, "--on sqlite", "sqlite",
+    ),
     Part("analytics", "Analytics", "analytics", None, "", ""),
     Part("imports", "Imports of 10,000 rows", "imports", None, "", ""),
     Part(

@@ -21,7 +21,7 @@ LOGINS = {
     "ADMIN": "admin",
 }
 PATIENCE = 60  # seconds for an answer, and for what the jobs have to bring
-LOOK_AGAIN = 0.05  # seconds
+LOOK_AGAIN = 0.2  # seconds
 
 
 @dataclass(frozen=True, slots=True)
