@@ -67,7 +67,8 @@ PARTS = [
     ),
     Part("inbox", "The inbox, MariaDB", "inbox", None, None, "--database mariadb", "mariadb"),
     *_on_both(
-        "clients", "Throughput of N clients", "clients", "--seconds 4 --clients 1 4", "--seconds 8", option="--on"
+        "clients", "Throughput of N clients", "clients", "--seconds 4 --clients 1 4", "--seconds 8",
+        option="--on",
     ),
     Part("nodes", "One and two nodes", "nodes", "--seconds 5", "--seconds 15", "--seconds 60", "mariadb"),
     Part(
