@@ -34,7 +34,7 @@ from app.engine.steps import EngineTask, Subprocess
 from app.engine.timers import FAILED, Timer
 from app.engine.work import Work
 from app.errors import BusinessError, MillwrightError
-from app.patience import asks_for_another_attempt
+from app.patience import will_pass
 
 log = logging.getLogger(__name__)
 
@@ -232,9 +232,9 @@ class Execution(Work):
     def _failed(self, task: Task, element: Element | None, error: Exception) -> None:
         """Refuse the whole action for a business error that somebody can be told, else park the step.
 
-        What the database gave up is tried again as a whole: the step did not fail.
+        What the database could not do is tried again as a whole: the step did not fail.
         """
-        if (isinstance(error, BusinessError) and self.refuses) or asks_for_another_attempt(error):
+        if (isinstance(error, BusinessError) and self.refuses) or will_pass(error):
             raise error
         task._set_state(TaskState.STARTED)
         self._park(task, element, error)
@@ -340,7 +340,7 @@ class Execution(Work):
         try:
             self.enter(task, element)
         except Exception as error:
-            if (isinstance(error, BusinessError) and self.refuses) or asks_for_another_attempt(error):
+            if (isinstance(error, BusinessError) and self.refuses) or will_pass(error):
                 raise
             task.internal_data[FAILED] = True
             self._park(task, element, error)

@@ -28,7 +28,7 @@ from app.engine.models import (
 )
 from app.engine.projection import WITH_STATE
 from app.errors import Forbidden, NotFound
-from app.patience import asks_for_another_attempt
+from app.patience import asks_for_another_attempt, will_pass
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
@@ -202,7 +202,11 @@ def fire_timers(engine: ProcessEngine, session: Session, instance_id: int) -> bo
 
 
 def fire_due(engine: ProcessEngine, sessions: SessionFactory, limit: int = 100) -> int:
-    """Fire the due timers of up to ``limit`` instances, each in its own transaction."""
+    """Fire the due timers of up to ``limit`` instances, each in its own transaction.
+
+    What fails is put off, lest it keep others waiting; but nothing is while the database cannot work, which
+    raises what it raises.
+    """
     with sessions() as session:
         ids = due_timers(session, limit)
         session.rollback()
@@ -216,6 +220,8 @@ def fire_due(engine: ProcessEngine, sessions: SessionFactory, limit: int = 100) 
                 if asks_for_another_attempt(error):
                     log.info("the timers of instance %s wait for the next sweep: %s", instance_id, error)
                     continue
+                if will_pass(error):
+                    raise
                 log.exception("firing the timers of instance %s failed", instance_id)
                 with unit_of_work(session):
                     session.execute(

@@ -30,6 +30,7 @@ from app.engine.monitor import survey
 from app.engine.moving import TaskOutline
 from app.engine.queries import LISTENING
 from app.errors import Conflict, MillwrightError, NotFound
+from app.patience import will_pass
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
@@ -259,6 +260,8 @@ def fire_timers(
     except MillwrightError:
         raise
     except Exception as error:
+        if will_pass(error):
+            raise
         raise Conflict(
             f"The timers of {instance.business_key} cannot go off: {error} Move its token instead."
         ) from error

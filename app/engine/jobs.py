@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.database import unit_of_work
 from app.engine.models import Job, JobState
-from app.patience import asks_for_another_attempt
+from app.patience import asks_for_another_attempt, will_pass
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
@@ -103,7 +104,8 @@ def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int, observe: O
     """Do one job, unless it is done, not due or being done elsewhere; answers whether it was done.
 
     A failure is recorded and tried again with growing delays, at last once an hour; after
-    ``MAXIMUM_ATTEMPTS`` the job is failed and stays for a manager.
+    ``MAXIMUM_ATTEMPTS`` the job is failed and stays for a manager. While the database is away or full, nothing
+    is a failure of the job, which waits.
     """
     began, kind, outcome = time.perf_counter(), "", "done"
     with sessions() as session:
@@ -132,10 +134,11 @@ def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int, observe: O
             _record(session, job_id, str(reason), failure=False, lease=lease)
         except Exception as error:
             reason_given = f"{type(error).__name__}: {error}"[:2000]
-            if asks_for_another_attempt(error):
+            if will_pass(error):
                 outcome = "later"
                 log.info("job %s is tried again: %s", job_id, error, extra={"job_id": job_id})
-                _put_off(session, job_id, reason_given, lease)
+                soon = NEXT_MOMENT if asks_for_another_attempt(error) else FIRST_RETRY
+                _put_off(session, job_id, reason_given, lease, soon)
             else:
                 outcome = "failed"
                 log.exception("job %s failed", job_id, extra={"job_id": job_id})
@@ -199,12 +202,18 @@ def _record(
             job.run_at = clock.now() + min(max(waited, FIRST_RETRY), LONGEST_RETRY)
 
 
-def _put_off(session: Session, job_id: int, reason: str, lease: datetime | None) -> None:
-    """Somebody else held what the job needs, which is nobody's failure and is over in a moment."""
-    with unit_of_work(session):
-        job = _lock(session, job_id, lease=lease)
-        if job is not None:
-            job.last_error, job.run_at = reason, clock.now() + NEXT_MOMENT
+def _put_off(session: Session, job_id: int, reason: str, lease: datetime | None, soon: timedelta) -> None:
+    """Somebody else held what the job needs, or the database could not work: that is nobody's failure.
+
+    Where not even this can be noted the job is as it was, and the next sweep finds it.
+    """
+    try:
+        with unit_of_work(session):
+            job = _lock(session, job_id, lease=lease)
+            if job is not None:
+                job.last_error, job.run_at = reason, clock.now() + soon
+    except SQLAlchemyError as error:
+        log.warning("nothing could be noted about job %s: %s", job_id, error)
 
 
 def backoff(attempts: int) -> timedelta:

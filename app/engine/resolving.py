@@ -22,6 +22,7 @@ from app.engine.execution import Execution
 from app.engine.models import HistoryKind, Incident, InstanceState, ProcessInstance
 from app.engine.operations import check_name, check_values, known_facts, open_instance, reason_given
 from app.errors import BusinessError, Conflict, MillwrightError, NotFound
+from app.patience import will_pass
 
 if TYPE_CHECKING:
     from app.engine.core import ProcessEngine
@@ -128,6 +129,8 @@ def _enter(execution: Execution, task: Task, element: Element) -> None:
     except MillwrightError:
         raise
     except Exception as error:
+        if will_pass(error):
+            raise
         raise BusinessError(
             "STATUS_REFUSED",
             f"The record cannot get the status {element.status} that the step sets: {error} Move the token "

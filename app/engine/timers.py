@@ -15,6 +15,7 @@ from SpiffWorkflow.task import Task
 
 from app import clock
 from app.errors import MillwrightError
+from app.patience import will_pass
 
 MAXIMUM_CYCLES = 1000
 MINIMUM_PERIOD = timedelta(seconds=1)
@@ -90,6 +91,8 @@ class Timer(TimerEventDefinition):
             try:
                 data["event_value"] = self._begin(script_engine.evaluate(my_task, self.expression))
             except Exception as error:
+                if will_pass(error):
+                    raise
                 data[FAILED] = True
                 script_engine.park_timer(my_task, error)
                 return False

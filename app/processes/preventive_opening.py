@@ -23,7 +23,7 @@ from app.engine import instances
 from app.engine.actors import SYSTEM
 from app.engine.core import ProcessEngine
 from app.engine.jobs import SessionFactory
-from app.patience import asks_for_another_attempt
+from app.patience import asks_for_another_attempt, will_pass
 from app.processes.preventive_maintenance import DUE, KEY
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,9 @@ def open_due(
 ) -> int:
     """Open the jobs that are due to be opened, each in a transaction of its own; answers how many.
 
-    A plan whose job cannot be opened is logged, tried again later, and does not stop the others. Where
-    nothing is due this is one statement.
+    A plan whose job cannot be opened is logged, tried again later, and does not stop the others; no plan is
+    put off while the database cannot work, which raises what it raises. Where nothing is due this is one
+    statement.
     """
     opened, after = 0, 0
     while opened < MOST and goes_on():
@@ -74,6 +75,8 @@ def _open_next(engine: ProcessEngine, sessions: SessionFactory, task_id: int) ->
         if asks_for_another_attempt(error):
             log.info("the next job of preventive plan %s waits for the next sweep: %s", task_id, error)
             return False
+        if will_pass(error):
+            raise
         log.exception(
             "the next job of preventive plan %s could not be opened", task_id, extra={"plan_id": task_id}
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -63,6 +65,22 @@ def test_the_last_refusal_is_raised(session: Session) -> None:
     assert len(tries) == 3
 
 
+def test_who_waited_long_for_a_lock_is_not_kept_any_longer(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = iter([0.0, 4.0, patience.TIME_LIMIT + 1])
+    monkeypatch.setattr(patience.time, "monotonic", lambda: next(shown))
+    tries: list[int] = []
+
+    def act() -> None:
+        tries.append(1)
+        raise given_up(1205)
+
+    with pytest.raises(OperationalError):
+        patience.with_patience(session, act, attempts=6, what="it")
+    assert len(tries) == 2
+
+
 @pytest.mark.parametrize(
     "error", [given_up(2006), IntegrityError("INSERT", {}, Exception(1062, "twice")), ValueError("no")]
 )
@@ -89,6 +107,25 @@ def test_what_is_committed_is_not_done_again(session: Session) -> None:
     with pytest.raises(OperationalError):
         patience.with_patience(session, act, attempts=3, what="it")
     assert names(session) == ["Hall 0"]
+
+
+@pytest.mark.parametrize(
+    ("number", "passes"),
+    [(1213, True), (2013, True), (1114, True), (1040, True), (1062, False)],
+)
+def test_what_the_database_cannot_do_now_will_pass(number: int, passes: bool) -> None:
+    assert patience.will_pass(given_up(number)) is passes
+
+
+def test_a_full_disk_of_sqlite_will_pass(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "small.db")
+    database.execute("CREATE TABLE lines (text)")
+    database.execute("PRAGMA max_page_count = 2")
+    with pytest.raises(sqlite3.OperationalError) as full:
+        database.execute("INSERT INTO lines VALUES (zeroblob(100000))")
+    database.close()
+    assert patience.will_pass(OperationalError("INSERT", {}, full.value))
+    assert not patience.will_pass(OperationalError("INSERT", {}, sqlite3.OperationalError("no such table")))
 
 
 def test_a_savepoint_that_went_with_the_transaction_counts_too() -> None:

@@ -12,37 +12,26 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from PIL import Image
-from sqlalchemy.exc import OperationalError
 
 from app.domain.attachments import Attachment
 from app.domain.requests import MaintenanceRequest
 from app.engine.models import HistoryEntry, HistoryKind, Incident, ProcessInstance, TaskState, UserTask
 from app.extensions import db
+from tests.support import failing as databases
+from tests.support.failing import DEADLOCK, FULL, GONE, LOCK_WAIT, LOST
 from tests.web.conftest import Factory, SignIn
 
 # Faults of MySQL are put under SQLite here; tests/faults has a real deadlock.
 pytestmark = pytest.mark.sqlite
 
-DEADLOCK, LOCK_WAIT, GONE = 1213, 1205, 2006
-
 
 @contextmanager
 def failing(application: Flask, number: int, times: int, *, at: str) -> Iterator[list[str]]:
-    """The database answers with an error to the first ``times`` statements that begin with ``at``."""
-    failed: list[str] = []
-
-    def fail(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if statement.startswith(at) and len(failed) < times:
-            failed.append(statement)
-            raise OperationalError(statement, {}, Exception(number, "an error of the test's"))
-
+    """The application's database answers with errors: see :mod:`tests.support.failing`."""
     with application.app_context():
-        engine = db.engine
-    sa.event.listen(engine, "before_cursor_execute", fail)
-    try:
+        database = db.engine
+    with databases.failing(database, number, times, at=at) as failed:
         yield failed
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", fail)
 
 
 @pytest.fixture
@@ -125,3 +114,16 @@ def test_other_errors_are_not_tried_again(
     with failing(application, GONE, 100, at="UPDATE process_instances") as failed:
         answer = sign_in(factory.technician).post(f"/tasks/{accepting.id}", data={"_outcome": "accept"})
     assert (len(failed), answer.status_code) == (1, 503)
+
+
+@pytest.mark.parametrize("number", [FULL, LOST])
+def test_a_step_that_the_database_cannot_do_now_is_no_incident(
+    application: Flask, factory: Factory, sign_in: SignIn, accepting: UserTask, number: int
+) -> None:
+    browser = sign_in(factory.technician)
+    with failing(application, number, 1, at="UPDATE maintenance_requests"):
+        answer = browser.post(f"/tasks/{accepting.id}", data={"_outcome": "accept"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert count(factory, Incident) == 0
+    assert state_of(factory, accepting) == TaskState.OPEN
+    assert browser.post(f"/tasks/{accepting.id}", data={"_outcome": "accept"}).status_code == 302

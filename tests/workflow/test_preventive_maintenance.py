@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from app.clock import ManualClock
 from app.domain.machines import Machine
@@ -20,6 +21,7 @@ from app.processes import preventive_opening
 from app.processes.scenarios import read_scenarios, record
 from tests import factories
 from tests.support.factory_floor import Floor
+from tests.support.failing import DEADLOCK, FULL, LOST, failing
 
 CHECKLIST = [{"text": "Guard closed"}, {"text": "Oil", "kind": "text"}]
 
@@ -49,6 +51,26 @@ def answers(result: str = "pass") -> dict[str, Any]:
 def jobs(floor: Floor) -> list[PreventiveJob]:
     with floor.sessions() as session:
         return list(session.scalars(sa.select(PreventiveJob).order_by(PreventiveJob.due_on)))
+
+
+@pytest.mark.parametrize("number", [LOST, FULL])
+def test_no_plan_is_put_off_while_the_database_cannot(
+    floor: Floor, database: sa.Engine, plan: int, number: int
+) -> None:
+    with (
+        failing(database, number, 1, at="INSERT INTO preventive_maintenance_jobs"),
+        pytest.raises(OperationalError),
+    ):
+        sweep(floor)
+    assert (jobs(floor), sweep(floor)) == ([], 1)
+
+
+def test_a_job_whose_opening_the_database_gave_up_is_opened_once(
+    floor: Floor, database: sa.Engine, plan: int
+) -> None:
+    with failing(database, DEADLOCK, 1, at="INSERT INTO preventive_maintenance_jobs"):
+        assert sweep(floor) == 0
+    assert (sweep(floor), len(jobs(floor))) == (1, 1)
 
 
 def test_several_jobs_are_open_and_the_newer_is_done_first(

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from app.clock import ManualClock
 from app.engine import instances, operations
@@ -13,6 +14,7 @@ from app.engine.models import ProcessInstance
 from app.errors import BusinessError, Forbidden, NotFound
 from tests.support.desk import Desk
 from tests.support.diagrams import Drawing
+from tests.support.failing import DEADLOCK, FULL, LOST, failing
 
 
 def timed(period: str = "PT1H") -> Drawing:
@@ -83,6 +85,40 @@ def test_an_instance_that_cannot_go_on_does_not_stop_the_others(desk: Desk, cloc
     assert desk.open(good) == ["after"]
     assert desk.tokens(poisoned) == ["wait"]
     assert desk.now(poisoned).next_due_at == clock() + instances.TIMER_RETRY
+
+
+def _an_hour_later() -> Drawing:
+    return Drawing().start("b").catch("wait", after="PT1H").user("after").path("b", "wait", "after")
+
+
+def test_what_the_database_gave_up_goes_off_at_the_next_sweep(desk: Desk, clock: ManualClock) -> None:
+    drawing = (
+        Drawing().start("begin").catch("wait", after="PT1H").user("after").path("begin", "wait", "after")
+    )
+    instance = desk.run(drawing)
+    clock.advance(hours=1)
+    with failing(desk.database, DEADLOCK, 1, at="UPDATE process_instances"):
+        assert desk.fire() == 0
+    assert desk.fire() == 1
+    assert desk.open(instance) == ["after"]
+
+
+@pytest.mark.parametrize("number", [LOST, FULL])
+def test_no_timer_is_put_off_while_the_database_cannot(desk: Desk, clock: ManualClock, number: int) -> None:
+    drawing = (
+        Drawing().start("begin").catch("wait", after="PT1H").user("after").path("begin", "wait", "after")
+    )
+    instance = desk.run(drawing)
+    due = desk.now(instance).next_due_at
+    clock.advance(hours=1)
+    with (
+        failing(desk.database, number, 1, at="UPDATE process_instances"),
+        pytest.raises(OperationalError),
+    ):
+        desk.fire()
+    assert desk.now(instance).next_due_at == due
+    assert desk.fire() == 1
+    assert desk.open(instance) == ["after"]
     assert desk.fire() == 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.clock import ManualClock
@@ -14,7 +15,9 @@ from app.database import Base, engine_options
 from app.engine import jobs
 from app.engine.core import ProcessEngine
 from app.engine.models import Job
+from tests.support import failing as databases
 from tests.support.desk import Desk
+from tests.support.failing import FULL, GONE, LOST
 
 pytestmark = pytest.mark.databases
 
@@ -135,6 +138,39 @@ def test_waiting_for_something_is_no_failure_however_long_it_lasts(
     assert (job.state, job.attempts, job.last_error) == ("waiting", 0, "not yet")
     failing.clear()
     assert desk.settle() >= 1
+
+
+def by_the_database(number: int) -> OperationalError:
+    return OperationalError("UPDATE", {}, Exception(number, "not now"))
+
+
+@pytest.mark.parametrize("number", [LOST, FULL])
+def test_while_the_database_cannot_a_job_waits_however_old_it_is(
+    desk: Desk, failing: list[Exception], clock: ManualClock, number: int
+) -> None:
+    failing.append(by_the_database(number))
+    with desk.acting() as session:
+        jobs.enqueue(session, "fail", {})
+    clock.advance(days=1)
+    for _ in range(2 * jobs.MAXIMUM_ATTEMPTS):
+        assert desk.settle() == 0
+        (job,) = desk.jobs()
+        assert (job.state, job.attempts, job.run_at - clock()) == ("waiting", 0, jobs.FIRST_RETRY)
+        clock.time = job.run_at
+    failing.clear()
+    assert desk.settle() >= 1
+
+
+def test_a_job_of_which_nothing_can_be_noted_stays_as_it_was(desk: Desk, failing: list[Exception]) -> None:
+    failing.append(by_the_database(LOST))
+    with desk.acting() as session:
+        jobs.enqueue(session, "fail", {})
+    (before,) = desk.jobs()
+    with databases.failing(desk.database, GONE, 1, at="UPDATE jobs") as failed:
+        assert desk.settle() == 0
+    (after,) = desk.jobs()
+    assert len(failed) == 1
+    assert (after.state, after.attempts, after.run_at) == ("waiting", 0, before.run_at)
 
 
 def test_a_job_that_nothing_handles_is_a_failure(desk: Desk) -> None:
