@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,7 +22,13 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from app import clock, silence
+
 log = logging.getLogger(__name__)
+
+CONNECT_LIMIT = 5  # seconds until a server that does not answer counts as away
+IDLE_LIMIT = 60  # seconds until the server ends a connection, and its transaction, that asks for nothing
+COMPARED_EVERY = 30.0  # seconds between two looks at the server's clock
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -29,6 +37,9 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+# What failed inside of :func:`failures_unwrapped`.
+_failures: ContextVar[list[BaseException] | None] = ContextVar("failures", default=None)
 
 metadata = sa.MetaData(naming_convention=NAMING)
 
@@ -132,9 +143,13 @@ def configure(engine: sa.Engine) -> None:
 
     SQLite: write-ahead log, foreign keys, a busy timeout, full synchronisation (an acknowledged
     action survives a power cut), and transactions that we begin ourselves, so that a writer takes
-    the write lock at its start instead of failing half-way. MySQL and MariaDB: READ COMMITTED.
+    the write lock at its start instead of failing half-way. MySQL and MariaDB: connections that notice
+    when the network is gone, and a look at the server's clock (see :mod:`app.clock`) now and then;
+    what else they need is in :func:`engine_options`.
     """
+    sa.event.listen(engine, "handle_error", _note_failure)
     if engine.dialect.name != "sqlite":
+        _configure_server(engine)
         return
     _turns[engine] = threading.Lock()
 
@@ -172,6 +187,58 @@ def wait_shortly(engine: sa.Engine) -> None:
             cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {BACKGROUND_WAIT}")
 
 
+@contextmanager
+def failures_unwrapped() -> Iterator[None]:
+    """Raise what the database raised in the block, where its caller has put that into an error of its own.
+
+    Pydantic does so when it reads an attribute that is loaded only then.
+    """
+    noted: list[BaseException] = []
+    token = _failures.set(noted)
+    try:
+        yield
+    except Exception as error:
+        if noted and error not in noted:
+            raise noted[-1] from error
+        raise
+    finally:
+        _failures.reset(token)
+
+
+def _note_failure(context: sa.ExceptionContext) -> None:
+    noted = _failures.get()
+    if noted is not None and context.sqlalchemy_exception is not None:
+        noted.append(context.sqlalchemy_exception)
+
+
+def _configure_server(engine: sa.Engine) -> None:
+    compared_at = float("-inf")
+
+    @sa.event.listens_for(engine, "connect")
+    def on_connect(connection: Any, record: Any) -> None:
+        wire = getattr(connection, "_sock", None)  # PyMySQL has no other way to it
+        if isinstance(wire, socket.socket):
+            silence.notice(wire)
+
+    @sa.event.listens_for(engine, "checkout")
+    def on_checkout(connection: Any, record: Any, proxy: Any) -> None:
+        nonlocal compared_at
+        if clock.stopwatch() - compared_at > COMPARED_EVERY:
+            clock.compare(lambda: _time_of(connection))
+            compared_at = clock.stopwatch()
+
+
+def _time_of(connection: Any) -> datetime:
+    """The time of the server. After a ``DisconnectionError`` the pool takes another connection."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT UTC_TIMESTAMP(6)")
+            found: datetime = cursor.fetchone()[0]
+    except Exception as error:
+        raise sa.exc.DisconnectionError(str(error)) from error
+    return found.replace(tzinfo=UTC)
+
+
 def engine_options(url: str) -> dict[str, Any]:
     """Options for ``create_engine`` that belong to the kind of database in ``url``."""
     # What people typed is in no message about a statement, and so in no log.
@@ -184,6 +251,11 @@ def engine_options(url: str) -> dict[str, Any]:
         "pool_recycle": 1800,
         # A thread may want a second connection for a moment while it holds one: threads are the bound.
         "max_overflow": -1,
+        "connect_args": {
+            "connect_timeout": CONNECT_LIMIT,
+            # A node that is gone without a word leaves its locks: the server frees them then.
+            "init_command": f"SET SESSION wait_timeout = {IDLE_LIMIT}",
+        },
     }
 
 

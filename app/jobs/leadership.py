@@ -16,7 +16,6 @@ import logging
 import os
 import secrets
 import socket
-import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -34,11 +33,6 @@ SCHEDULER = "scheduler"
 LEASE = 15.0  # seconds after which a silent holder is taken to be gone
 
 
-def stopwatch() -> float:
-    """Seconds that only ever grow, also while the machine sleeps, whatever is done to its clock."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
 class Leadership:
     """The part of one process in the question who acts. For use by one thread."""
 
@@ -48,7 +42,7 @@ class Leadership:
         name: str = SCHEDULER,
         *,
         lease: float = LEASE,
-        watch: Callable[[], float] = stopwatch,
+        watch: Callable[[], float] = clock.stopwatch,
     ) -> None:
         self.me = f"{socket.gethostname()[:60]}/{os.getpid()}/{secrets.token_hex(6)}"
         self._sessions = sessions

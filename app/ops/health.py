@@ -26,6 +26,8 @@ pages = Blueprint("health", __name__)
 
 # The scheduler notes every few seconds that it has swept; a sweep may take a while.
 SILENCE = timedelta(minutes=2)
+# A clock that is wrong by more signs people out.
+WRONG = timedelta(seconds=30)
 # The store of files is asked no more often than this (seconds): it may charge for questions.
 STORE_EVERY = 30.0
 
@@ -54,7 +56,12 @@ class Health:
         end. Reasons are in the log: the page is open to everybody.
         """
         essential = {"database": self._database, "migrations": self._migrations}
-        others = {"redis": self._redis, "files": self._files, "scheduler": self._scheduler}
+        others = {
+            "redis": self._redis,
+            "files": self._files,
+            "scheduler": self._scheduler,
+            "clock": self._clock,
+        }
         found = {name: self._passes(name, check) for name, check in {**essential, **others}.items()}
         able = all(found[name] for name in essential)
         status = "ok" if all(found.values()) else "degraded" if able else "failed"
@@ -119,6 +126,11 @@ class Health:
             at = connection.scalar(sa.select(Lease.worked_at).where(Lease.name == SCHEDULER))
         if at is None or clock.now() - at > SILENCE:
             raise NotReady(f"no scheduler has come to an end since {at or 'ever'}")
+
+    def _clock(self) -> None:
+        """What is done goes by the site's time; signing in goes by the clock of the machine."""
+        if abs(clock.wrong_by()) > WRONG:
+            raise NotReady(f"the clock of this machine is wrong by {clock.wrong_by()}")
 
 
 def health_of(settings: Mapping[str, Any], engine: sa.Engine, store: FileStore | None) -> Health:

@@ -7,10 +7,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from app.database import failures_unwrapped
+
 
 def body_of(adapter: TypeAdapter[Any], thing: Any) -> bytes:
-    """A thing as the API answers it."""
-    checked = adapter.validate_python(thing, from_attributes=True)
+    """A thing as the API answers it. Raises what the database raises while the rest of it is read."""
+    with failures_unwrapped():
+        checked = adapter.validate_python(thing, from_attributes=True)
     return adapter.dump_json(checked, by_alias=True)
 
 

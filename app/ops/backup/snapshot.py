@@ -22,7 +22,9 @@ def snapshot(database: sa.Engine) -> Iterator[sa.Connection]:
             yield plain
             return
         connection = plain.execution_options(isolation_level="REPEATABLE READ")
-        connection.exec_driver_sql(f"SET SESSION net_write_timeout = {PATIENCE}")
+        connection.exec_driver_sql(
+            f"SET SESSION net_write_timeout = {PATIENCE}, SESSION wait_timeout = {PATIENCE}"
+        )
         connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
         try:
             yield connection

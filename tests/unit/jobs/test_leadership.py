@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import clock as clocks
-from app.clock import ManualClock
+from app.clock import ManualClock, stopwatch
 from app.engine import instances
 from app.engine.core import ProcessEngine
 from app.engine.models import Lease
 from app.jobs import JobSystem
-from app.jobs.leadership import LEASE, Leadership, stopwatch
+from app.jobs.leadership import LEASE, Leadership
 
 pytestmark = pytest.mark.databases
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import flask_migrate
@@ -38,7 +39,7 @@ def swept(app: Flask) -> None:
         db.session.add(Lease(name=SCHEDULER, holder="a scheduler", worked_at=clocks.now()))
 
 
-PARTS = ("database", "migrations", "redis", "files", "scheduler")
+PARTS = ("database", "migrations", "redis", "files", "scheduler", "clock")
 
 
 @pytest.mark.usefixtures("migrated", "swept")
@@ -105,6 +106,14 @@ def test_a_site_whose_scheduler_is_silent_is_degraded(
     assert response.status_code == 200
     assert response.json is not None
     assert (response.json["status"], response.json["parts"]["scheduler"]) == ("degraded", "failed")
+
+
+@pytest.mark.usefixtures("migrated", "swept")
+def test_a_machine_whose_clock_is_wrong_is_told(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clocks, "wrong_by", lambda: timedelta(minutes=-1))
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json == {"status": "degraded", "parts": dict.fromkeys(PARTS, "ok") | {"clock": "failed"}}
 
 
 @pytest.mark.usefixtures("migrated", "swept")
