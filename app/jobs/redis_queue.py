@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from types import FrameType
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
+
+from app import silence
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +74,45 @@ class RedisQueue:
         """Raises ``RedisError`` where Redis does not answer."""
         self._redis.ping()
 
-    def worker(self) -> SimpleWorker:
+    def work(self) -> None:
+        """Do jobs until this process is told to end, by SIGTERM or SIGINT; the one under way is finished.
+
+        RQ's workers give up where Redis is away when they begin, or hangs later: another one follows.
+        """
+        told = threading.Event()
+        while not told.is_set():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: told.set())
+            worker = None
+            try:
+                worker = self.worker()
+                with suppress(StopRequested):
+                    worker.work()
+            except RedisError as error:
+                log.warning("Redis cannot be reached, workers wait for it: %s", error)
+            if worker is not None and worker.was_told:
+                return
+            told.wait(REST)
+
+    def worker(self) -> _Worker:
         """A worker that does jobs in this process, one after the other, without forking for each:
         FEEL's interpreter and the compiled definitions stay warm."""
         # A connection of its own: the worker waits at Redis for minutes, and rides out its restarts.
-        connection = Redis.from_url(self.url)
+        connection = Redis.from_url(self.url, socket_keepalive=True, socket_keepalive_options=silence.OPTIONS)
         queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
-        return SimpleWorker([queue], connection=connection, serializer=JSONSerializer)
+        return _Worker([queue], connection=connection, serializer=JSONSerializer)
+
+
+class _Worker(SimpleWorker):
+    """Looks soon whether Redis is back: jobs wait for it."""
+
+    max_connection_wait_time = 10.0  # seconds between two looks, at last
+    was_told = False  # to end
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """See RQ: called when a signal to end has come."""
+        self.was_told = True
+        super().request_stop(signum, frame)
 
 
 def _announced(job_id: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 INTERVAL = 2.0  # seconds between sweeps
-LONGEST_PAUSE = 30.0  # seconds between sweeps while they fail
+LONGEST_PAUSE = 10.0  # seconds between sweeps while they fail
 
 
 class Sweeper:

@@ -34,7 +34,10 @@ def work(system: JobSystem, *, scheduler: bool = False, burst: bool = False) -> 
         system.sweeper.start()
     log.info("worker ready", extra={"scheduler": scheduler})
     try:
-        system.queue.worker().work(burst=burst)
+        if burst:
+            system.queue.worker().work(burst=True)
+        else:
+            system.queue.work()
     finally:
         system.stop()
 

@@ -6,14 +6,19 @@ from flask import Flask, Response, current_app, g, request
 
 from app.extensions import limiter
 
+REDIS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}  # seconds
+
 
 def init(app: Flask) -> None:
     """Set up the counters: in Redis where there is one, else in this process."""
     app.config.setdefault("RATELIMIT_STORAGE_URI", app.config["MILLWRIGHT_REDIS_URL"] or "memory://")
     app.config.setdefault("RATELIMIT_HEADERS_ENABLED", True)
     app.config.setdefault("RATELIMIT_STRATEGY", "moving-window")
-    # Losing Redis must not lock people out of their work.
+    # Losing Redis must not lock people out of their work, nor keep them waiting where it hangs.
     app.config.setdefault("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
+    app.config.setdefault("RATELIMIT_SWALLOW_ERRORS", True)  # of several calls that find it gone, all but one
+    if app.config["RATELIMIT_STORAGE_URI"].startswith("redis"):
+        app.config.setdefault("RATELIMIT_STORAGE_OPTIONS", REDIS_PATIENCE)
     app.after_request(_wait_only_when_refused)  # runs after the limiter's own, which comes second
     limiter.init_app(app)
 
