@@ -36,6 +36,7 @@ SERVICES = {"mariadb", "redis_server", "clamd"}
 # or on MariaDB alone ("mariadb").
 DATABASES = os.environ.get("MILLWRIGHT_DATABASES", "")
 ABOUT_THE_RUN = {"MILLWRIGHT_DATABASES", "MILLWRIGHT_NO_SKIP", "MILLWRIGHT_LONG"}
+OF_CAMPAIGNS = "MILLWRIGHT_CAMPAIGN_"
 NO_SKIP = os.environ.get("MILLWRIGHT_NO_SKIP", "") not in ("", "0")
 LONG = os.environ.get("MILLWRIGHT_LONG", "") not in ("", "0")
 
@@ -45,11 +46,17 @@ LONG = os.environ.get("MILLWRIGHT_LONG", "") not in ("", "0")
 
 def pytest_configure() -> None:
     """No test reads the settings, or writes into the data, of a site that this machine may run."""
-    for name in [name for name in os.environ if name.startswith("MILLWRIGHT_") and name not in ABOUT_THE_RUN]:
+    for name in [name for name in os.environ if is_a_setting(name)]:
         del os.environ[name]
     os.environ["MILLWRIGHT_SECRET_KEY"] = "tests only"
     os.environ["MILLWRIGHT_DATA"] = "/nonexistent"
     share_templates()
+
+
+def is_a_setting(name: str) -> bool:
+    """Whether a variable of the environment is a setting of a site, and not about the run of the tests."""
+    about_the_run = name in ABOUT_THE_RUN or name.startswith(OF_CAMPAIGNS)
+    return name.startswith("MILLWRIGHT_") and not about_the_run
 
 
 def share_templates() -> None:

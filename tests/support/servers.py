@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -31,6 +31,7 @@ START_LIMIT = 60.0  # seconds a server may take to answer
 STOP_LIMIT = 20.0  # seconds it may take to end
 
 _PR_SET_PDEATHSIG = 1
+_CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 _database_numbers = count(1)
 
@@ -78,11 +79,14 @@ class Server:
         self, command: list[str], *, port: int, log: Path, environment: dict[str, str] | None = None
     ) -> None:
         self.port = port
+        self._command = command
+        self._environment = environment
         self._log = log
+        self._log.unlink(missing_ok=True)
         self._process = self._spawn(command, environment)
 
     def _spawn(self, command: list[str], environment: dict[str, str] | None) -> Running:
-        with self._log.open("wb") as output:
+        with self._log.open("ab") as output:
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -131,17 +135,42 @@ class Server:
         self._process.kill()
         self._process.wait()
 
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process.poll() is None
+
+    def restart(self) -> None:
+        """Start it again, as it was started; it has ended. Its log goes on."""
+        self._process = self._spawn(self._command, self._environment)
+
 
 def die_with_parent() -> None:
     """Have this process ended when the one that started it ends."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def enter_network(namespace: Path) -> None:
+    """Put this thread, and what it starts, on the network of a namespace, given by its file.
+
+    :raises OSError: this process may not
+    """
+    descriptor = os.open(namespace, os.O_RDONLY)
+    try:
+        if _libc.setns(descriptor, _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
+    finally:
+        os.close(descriptor)
+
+
 class MariaDb(Server):
     """A MariaDB server; :meth:`database` gives each test a database of its own."""
 
+    def __init__(self, command: list[str], *, port: int, log: Path, socket_path: Path) -> None:
+        super().__init__(command, port=port, log=log)
+        self.socket_path = socket_path
+
     def connect(self) -> pymysql.connections.Connection:
-        return pymysql.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True)
+        return pymysql.connect(unix_socket=str(self.socket_path), user="root", autocommit=True)
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -159,14 +188,23 @@ class MariaDb(Server):
 
 
 @contextmanager
-def mariadb(folder: Path, *settings: str) -> Iterator[MariaDb]:
-    """A MariaDB server with its data below ``folder``; ``settings`` are options that outdo those below.
+def mariadb(
+    folder: Path,
+    *settings: str,
+    data: Path | None = None,
+    prefix: Sequence[str] = (),
+    bind: str = "127.0.0.1",
+) -> Iterator[MariaDb]:
+    """A MariaDB server with its data below ``folder``, or in the folder ``data``.
+
+    ``settings`` are options that outdo those below, ``prefix`` is put before its command, and ``bind`` is the
+    address at which it listens.
 
     :raises MissingProgram: it is not installed
     """
     program = find("mariadbd", "mysqld", package="mariadb-server")
     installer = find("mariadb-install-db", "mysql_install_db", package="mariadb-server")
-    data, socket_path, log = folder / "data", folder / "mariadb.sock", folder / "mariadb.log"
+    data, socket_path, log = data or folder / "data", folder / "mariadb.sock", folder / "mariadb.log"
     user = ["--user=root"] if os.geteuid() == 0 else []
     # Two that are made at the same moment would take each other's temporary tables in a shared folder.
     temporary = folder / "tmp"
@@ -190,13 +228,14 @@ def mariadb(folder: Path, *settings: str) -> Iterator[MariaDb]:
     port = free_port()
     server = MariaDb(
         [
+            *prefix,
             program,
             "--no-defaults",
             f"--datadir={data}",
             f"--tmpdir={temporary}",
             f"--socket={socket_path}",
             f"--pid-file={folder / 'mariadb.pid'}",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={bind}",
             f"--port={port}",
             "--skip-name-resolve",
             # Small, and it does not wait for the disk: no test cuts the power.
@@ -213,6 +252,7 @@ def mariadb(folder: Path, *settings: str) -> Iterator[MariaDb]:
         ],
         port=port,
         log=log,
+        socket_path=socket_path,
     )
     try:
         server.wait_until(lambda: server.connect().close(), (pymysql.MySQLError,))
@@ -246,18 +286,24 @@ class Redis(Server):
 
 
 @contextmanager
-def redis_server(folder: Path, *, port: int | None = None) -> Iterator[Redis]:
-    """A Redis server that keeps nothing on disk.
+def redis_server(
+    folder: Path, *, port: int | None = None, prefix: Sequence[str] = (), bind: str = "127.0.0.1"
+) -> Iterator[Redis]:
+    """A Redis server that keeps nothing on disk; ``prefix`` and ``bind`` as for :func:`mariadb`.
 
     :raises MissingProgram: it is not installed
     """
     program = find("redis-server", package="redis-server")
     port = port or free_port()
+    socket_path = folder / "redis.sock"
     server = Redis(
         [
+            *prefix,
             program,
             "--port", str(port),
-            "--bind", "127.0.0.1",
+            "--bind", bind,
+            "--protected-mode", "no",
+            "--unixsocket", str(socket_path),
             "--dir", str(folder),
             "--save", "",
             "--appendonly", "no",
@@ -268,7 +314,7 @@ def redis_server(folder: Path, *, port: int | None = None) -> Iterator[Redis]:
     )  # fmt: skip
 
     def answers() -> None:
-        with redis.Redis(port=port) as client:
+        with redis.Redis(unix_socket_path=str(socket_path)) as client:
             client.ping()
 
     try:

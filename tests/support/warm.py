@@ -2,6 +2,8 @@
 
 Importing takes five times as long as making the application, and browser tests start one site each. Run as a
 program, this reads what to start from its input, a line of JSON each, and answers the number of the process.
+A process may be put on a network of its own, and be given a clock that can be set (see
+:mod:`tests.support.wrong_clock`).
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.servers import die_with_parent
+from tests.support import wrong_clock
+from tests.support.servers import die_with_parent, enter_network
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,8 +49,10 @@ class Forked:
 
     def kill(self) -> None:
         """End it with all that it has started."""
-        if self.poll() is None:
+        try:
             os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:  # it has ended, or is not its group's leader yet
+            self.send_signal(signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -59,9 +64,18 @@ class Forked:
 
 
 def start(
-    arguments: list[str], *, log: Path, environment: dict[str, str], program: str = "millwright"
+    arguments: list[str],
+    *,
+    log: Path,
+    environment: dict[str, str],
+    program: str = "millwright",
+    network: Path | None = None,
+    clock: Path | None = None,
 ) -> Forked:
-    """Run ``millwright`` or ``gunicorn`` with these arguments, what it writes going to ``log``."""
+    """Run ``millwright`` or ``gunicorn`` with these arguments, what it writes going to the end of ``log``.
+
+    ``network`` is the file of a network namespace, and ``clock`` the file that says how wrong its clock is.
+    """
     global _nursery
     if _nursery is None or _nursery.poll() is not None:
         _nursery = subprocess.Popen(
@@ -80,6 +94,8 @@ def start(
         "log": str(log),
         "environment": environment,
         "folder": str(Path.cwd()),
+        "network": None if network is None else str(network),
+        "clock": None if clock is None else str(clock),
     }
     _nursery.stdin.write(json.dumps(order) + "\n")
     _nursery.stdin.flush()
@@ -107,13 +123,17 @@ def _become(order: dict[str, Any]) -> None:
     os.setsid()
     die_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    output = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    output = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for stream, target in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(stream, target)
     os.environ.clear()
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
+    if order["network"] is not None:
+        enter_network(Path(order["network"]))
+    if order["clock"] is not None:
+        wrong_clock.wear(Path(order["clock"]))
     if order["program"] == "gunicorn":
         from gunicorn.app.wsgiapp import run
 
