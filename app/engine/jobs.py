@@ -104,8 +104,8 @@ def run(engine: ProcessEngine, sessions: SessionFactory, job_id: int, observe: O
     """Do one job, unless it is done, not due or being done elsewhere; answers whether it was done.
 
     A failure is recorded and tried again with growing delays, at last once an hour; after
-    ``MAXIMUM_ATTEMPTS`` the job is failed and stays for a manager. While the database is away or full, nothing
-    is a failure of the job, which waits.
+    ``MAXIMUM_ATTEMPTS`` the job is failed and stays for a manager. While the database is away or full,
+    nothing is a failure of the job, which waits.
     """
     began, kind, outcome = time.perf_counter(), "", "done"
     with sessions() as session:
