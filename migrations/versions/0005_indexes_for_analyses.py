@@ -7,12 +7,6 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# What this does beyond adding, and why the version before is not hurt.
-beyond_adding = {
-    "DROP INDEX ix_machine_downtime_machine": "it is there again at once, and begins with the same columns",
-    "DROP INDEX ix_maintenance_requests_reported_at": "the same",
-}
-
 NEW = (
     (
         "ix_maintenance_requests_completed_at",
@@ -56,6 +50,11 @@ LONGER = (
         ["status", "failure_code_id", "machine_id"],
     ),
 )
+
+WITHOUT = "it is made anew with the same columns first and more behind them; nobody names it"
+beyond_adding = {f"DROP INDEX {name}": WITHOUT for name, *_ in LONGER} | {
+    "DROP INDEX ix_meanwhile": "it only stood in while another was made anew"
+}
 
 
 def upgrade() -> None:

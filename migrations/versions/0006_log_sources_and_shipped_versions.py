@@ -12,6 +12,10 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+beyond_adding = {
+    "UPDATE process_deployments SET shipped": "the column is new, and the version before does not know it",
+}
+
 
 def upgrade() -> None:
     op.create_index("ix_activity_logs_source", "activity_logs", ["source", "id"])
