@@ -12,9 +12,7 @@ import argparse
 import http.client
 import os
 import re
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +27,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks.served import address
 from benchmarks.site import BINDING, PROCESS, Base, Row
+from tests.support.servers import Server, free_port
 
 PASSWORD = "a benchmark's password"
 EMAIL = "technician@benchmark.example"
@@ -79,34 +78,21 @@ class Browser:
 
 @contextmanager
 def server(factory: str, environment: dict[str, str]) -> Iterator[int]:
-    """A gunicorn with one worker; answers its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """A gunicorn with one worker that answers; its port."""
+    port = free_port()
     command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "-b",
-        f"127.0.0.1:{port}",
-        "-w",
-        "1",
-        "--log-level",
-        "error",
-        factory,
-    ]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(20)
+        sys.executable, "-m", "gunicorn",
+        "-b", f"127.0.0.1:{port}", "-w", "1", "--log-level", "error", factory,
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        running = Server(command, port=port, log=Path(folder) / "log", environment=environment)
+        try:
+            running.wait_until(
+                lambda: Browser(port).send("GET", "/healthz"), (OSError, http.client.HTTPException)
+            )
+            yield port
+        finally:
+            running.stop()
 
 
 def prepare(url: str, instances_wanted: int) -> list[int]:
