@@ -111,8 +111,8 @@ def _round(served: Served, plant: Plant, clients: int, seconds: float, *, alone:
 
 def _counters(database: sa.Engine) -> dict[str, int]:
     with database.connect() as connection:
-        rows = connection.exec_driver_sql("SHOW GLOBAL STATUS").tuples().all()
-    found = dict(rows)
+        rows = connection.exec_driver_sql("SHOW GLOBAL STATUS").all()
+    found = {row[0]: row[1] for row in rows}
     return {name: int(found.get(name, 0)) for name in COUNTERS}
 
 
