@@ -66,18 +66,22 @@ class Api:
         :raises Failed: it answers with an error
         """
         if role not in self.tokens:
-            self._sign_in(role)
+            self.sign_in(role)
         for attempt in (1, 2):
             headers = {"Authorization": f"Bearer {self.tokens[role]}"}
             status, content = self._send(name, method, path, body, headers)
             if status != 401 or attempt == 2:
                 break
-            self._sign_in(role)
+            self.sign_in(role)
         if status >= 400:
             raise Failed(f"{name}: {status} {content.decode(errors='replace')[:300]}")
         return json.loads(content) if content else None
 
-    def _sign_in(self, role: str) -> None:
+    def sign_in(self, role: str) -> None:
+        """Get a token for a role.
+
+        :raises Failed: there is none to be had
+        """
         body = {"email": f"{LOGINS[role]}@millwright.example", "password": PASSWORD}
         status, content = self._send("sign in", "POST", "/auth/login", body, {})
         if status != 200:
@@ -199,6 +203,8 @@ def repair(api: Api, plant: Plant, chance: random.Random) -> None:
 class Crew:
     """Clients that repair machines, each in a thread, until they are told to stop.
 
+    The block begins when all have signed in: that is slow on purpose, and they share a few accounts.
+
     They go to the nodes by turns. After an error a client goes on with the next machine. ``alone``: each
     has machines and parts that are no other's.
     """
@@ -207,6 +213,7 @@ class Crew:
         self.record = Record()
         self._plants = [plant.share(number, clients) if alone else plant for number in range(clients)]
         self._stop = threading.Event()
+        self._ready = threading.Barrier(clients + 1)
         self._threads = [
             threading.Thread(target=self._work, args=(ports[number % len(ports)], number), daemon=True)
             for number in range(clients)
@@ -215,6 +222,7 @@ class Crew:
     def __enter__(self) -> Crew:
         for thread in self._threads:
             thread.start()
+        self._ready.wait(PATIENCE * 5)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -224,6 +232,9 @@ class Crew:
 
     def _work(self, port: int, number: int) -> None:
         api, chance = Api(port, self.record), random.Random(number)
+        for role in LOGINS:
+            api.sign_in(role)
+        self._ready.wait(PATIENCE * 5)
         while not self._stop.is_set():
             try:
                 repair(api, self._plants[number], chance)
