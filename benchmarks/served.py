@@ -103,7 +103,8 @@ def setup(url: str, folder: Path) -> None:
         env=settings(url, folder), capture_output=True, text=True, check=False,
     )  # fmt: skip
     if made.returncode:
-        raise SystemExit(f"setting up failed:\n{made.stdout[-2000:]}{made.stderr[-2000:]}")
+        said = made.stdout[-2000:] + made.stderr[-2000:]
+        raise SystemExit(f"setting up failed ({made.returncode}):\n{said}")
 
 
 def start(found: Served, *, nodes: int, threads: int, running: ExitStack) -> list[int]:
