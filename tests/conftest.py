@@ -51,6 +51,7 @@ def pytest_configure() -> None:
     os.environ["MILLWRIGHT_SECRET_KEY"] = "tests only"
     os.environ["MILLWRIGHT_DATA"] = "/nonexistent"
     share_templates()
+    share_feel()
 
 
 def is_a_setting(name: str) -> bool:
@@ -66,6 +67,19 @@ def share_templates() -> None:
     from tests.support.application import KeptBytecode
 
     Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": KeptBytecode()}
+
+
+def share_feel() -> None:
+    """Applications that are made one after the other work out their expressions in the same V8."""
+    from app.engine.feel import interpreter
+
+    own = interpreter.Sandbox
+    shared = own(interpreter.TIMEOUT, interpreter.MEMORY)
+
+    def of_the_run(timeout: float, memory: int) -> interpreter.Sandbox:
+        return shared if (timeout, memory) == (shared.timeout, shared.memory) else own(timeout, memory)
+
+    interpreter.Sandbox = of_the_run  # type: ignore[assignment,misc]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

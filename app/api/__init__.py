@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Blueprint, Flask
 from flask_cors import CORS
 
@@ -112,14 +114,11 @@ def endpoints() -> list[Endpoint]:
     return [endpoint for resource in RESOURCES for endpoint in resource]
 
 
-def init_api(app: Flask) -> None:
-    """Give the application its API."""
-    authentication.init(app)
-    limits.init(app)
-    _allow_other_origins(app)
-    documentation.init(app, RESOURCES)
-    app.url_map.converters["whole"] = WholeNumber
+@cache
+def _blueprints() -> tuple[Blueprint, ...]:
+    """All endpoints, under each prefix. No application owns them: the limiter keeps what it has wrapped."""
     views = {endpoint.name: view_of(endpoint) for endpoint in endpoints()}
+    found = []
     for name, prefix in zip((f"api_{VERSION}", "api"), PREFIXES, strict=True):
         blueprint = Blueprint(name, __name__, url_prefix=prefix)
         for endpoint in endpoints():
@@ -131,6 +130,18 @@ def init_api(app: Flask) -> None:
             )
         blueprint.register_error_handler(Exception, problem_of)
         csrf.exempt(blueprint)  # checked where a call is identified: bearer calls need no token
+        found.append(blueprint)
+    return tuple(found)
+
+
+def init_api(app: Flask) -> None:
+    """Give the application its API."""
+    authentication.init(app)
+    limits.init(app)
+    _allow_other_origins(app)
+    documentation.init(app, RESOURCES)
+    app.url_map.converters["whole"] = WholeNumber
+    for blueprint in _blueprints():
         app.register_blueprint(blueprint)
 
 

@@ -52,7 +52,7 @@ def test_a_report_is_narrowed_read_and_taken_away(cast: Cast) -> None:
     page.get_by_role("link", name="Downtime How long").click()
     page.get_by_label("Period").select_option("365")
     page.wait_for_url("**period=365**")
-    expect(page.get_by_role("img", name="Downtime, min")).to_be_visible()
+    expect(page.get_by_role("img", name="Downtime: 12 columns")).to_be_visible()
     rows = page.get_by_role("row")
     machine = page.locator("tbody tr td").first.inner_text().strip()
     expect(rows.last).to_contain_text("Total of")

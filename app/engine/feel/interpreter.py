@@ -19,7 +19,8 @@ from app.engine.feel.values import Temporal, feel_value, iso_text
 log = logging.getLogger(__name__)
 
 Kind = Literal["expression", "unaryTests"]
-MEGABYTE = 2**20
+TIMEOUT = 0.5  # seconds of a call
+MEMORY = 64 * 2**20  # bytes
 EXPRESSION_LIMIT = 20_000
 WARNINGS_REMEMBERED = 5_000
 ERRORS = {"syntax": FeelSyntaxError, "memory": FeelMemory}
@@ -60,7 +61,7 @@ class Feel:
     ``now()`` and ``today()`` answer :func:`app.clock.now`, in UTC.
     """
 
-    def __init__(self, timeout: float = 0.5, memory: int = 64 * MEGABYTE) -> None:
+    def __init__(self, timeout: float = TIMEOUT, memory: int = MEMORY) -> None:
         self._sandbox = Sandbox(timeout, memory)
         # Marks temporal values on their way in: a secret, so that no submitted data passes for one.
         self._tag = f"@{secrets.token_hex(8)}"

@@ -22,7 +22,7 @@ from app.domain.cost_layers import CostLayer, CostLayerUse
 from app.domain.parts import PartStock, SparePart
 from app.domain.reports import valuation
 from app.domain.reservations import StockReservation
-from app.domain.spare_parts_requests import ISSUABLE_STATUSES, OPEN_STATUSES, SparePartsRequest
+from app.domain.spare_parts_requests import OPEN_STATUSES, SparePartsRequest
 from app.domain.stock import InventoryTransaction
 from app.domain.stock_counts import StockCount, StockCountLine
 from app.domain.usage import PartsUsage
@@ -229,17 +229,6 @@ class Store(RuleBasedStateMachine):
             assert lying.get(location.id, 0) == (self.session.scalar(there) or 0)
         assert sum(place.average_value for place in places) == sum(part.average_value for part in self.parts)
         assert sum(place.fifo_value for place in places) == sum(part.fifo_value for part in self.parts)
-
-    @invariant()
-    def what_is_approved_waits_only_while_nothing_is_free(self):
-        for part in self.parts:
-            waiting = sum(
-                line.quantity_open - line.quantity_reserved
-                for pr in self.prs
-                for line in pr.lines
-                if line.spare_part_id == part.id and pr.status in ISSUABLE_STATUSES
-            )
-            assert not waiting or sum(place.free for place in part.stock) == 0
 
     @invariant()
     def reservations_belong_to_open_lines_and_are_counted_once(self):
