@@ -72,14 +72,14 @@ def share_templates() -> None:
 def share_feel() -> None:
     """Applications that are made one after the other work out their expressions in the same V8."""
     from app.engine.feel import interpreter
+    from app.engine.feel.sandbox import Sandbox
 
-    own = interpreter.Sandbox
-    shared = own(interpreter.TIMEOUT, interpreter.MEMORY)
+    shared = Sandbox(interpreter.TIMEOUT, interpreter.MEMORY)
 
-    def of_the_run(timeout: float, memory: int) -> interpreter.Sandbox:
-        return shared if (timeout, memory) == (shared.timeout, shared.memory) else own(timeout, memory)
+    def of_the_run(timeout: float, memory: int) -> Sandbox:
+        return shared if (timeout, memory) == (shared.timeout, shared.memory) else Sandbox(timeout, memory)
 
-    interpreter.Sandbox = of_the_run  # type: ignore[assignment,misc]
+    vars(interpreter)["Sandbox"] = of_the_run
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
