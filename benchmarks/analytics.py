@@ -12,23 +12,16 @@ filled if it is empty, and else taken as it is.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
-import time
 
-import flask_migrate
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app import create_app
 from app.database import unit_of_work
 from app.domain.reports.catalogue import ReportName
 from app.extensions import db
-from app.ops import demo, runtime
 from app.web.analytics import VIEWS
 from benchmarks import pages, requests
 from benchmarks.served import DATABASE
-from benchmarks.served import address as address_of
 
 TARGET = 1000  # milliseconds
 YEAR = "period=365"
@@ -42,17 +35,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="pages whose address has this in it")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, address_of(options.database) as url:
-        os.environ["MILLWRIGHT_DATA"], os.environ["MILLWRIGHT_DATABASE_URL"] = folder, url
-        app = create_app()
-        with app.app_context():
-            flask_migrate.upgrade(str(runtime.MIGRATIONS))
-            if demo.load(
-                app.extensions["millwright"], app.extensions["millwright.jobs"].sessions, whole=False
-            ):
-                _fill(db.engine, options)
-            database = db.engine
+    with pages.site(options.database, lambda app: _fill(db.engine, options)) as app:
         wanted = [address for address in addresses() if options.only in address]
+        with app.app_context():
+            database = db.engine
         pages.measure(app, database, wanted, rounds=options.rounds, target=TARGET)
 
 
@@ -68,11 +54,8 @@ def addresses() -> list[str]:
 
 
 def _fill(database: sa.Engine, options: argparse.Namespace) -> None:
-    began = time.perf_counter()
-    with Session(database) as session, unit_of_work(session):
-        written = requests.write(session, requests=options.requests, years=options.years)
-    counted = ", ".join(f"{number:,} {name}" for name, number in written.items())
-    print(f"Written in {time.perf_counter() - began:.0f} s: {counted}.", flush=True)
+    with pages.told() as written, Session(database) as session, unit_of_work(session):
+        written |= requests.write(session, requests=options.requests, years=options.years)
     with database.connect() as connection:
         if database.dialect.name == "sqlite":
             connection.exec_driver_sql("ANALYZE")

@@ -11,25 +11,19 @@ profile, in the same run. A database that is given is filled if it is empty, and
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import time
 
-import flask_migrate
 import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app import create_app
 from app.database import unit_of_work
 from app.engine import monitor
 from app.engine.models import OPEN_STATES, ProcessInstance
 from app.engine.monitor.models import Mark
 from app.extensions import db
-from app.ops import demo, runtime
 from benchmarks import pages, past
 from benchmarks.served import DATABASE
-from benchmarks.served import address as address_of
 
 TARGET = 300  # milliseconds
 LARGE = "parts_approval"
@@ -44,27 +38,20 @@ def main() -> None:
     parser.add_argument("--history", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, address_of(options.database) as url:
-        os.environ["MILLWRIGHT_DATA"], os.environ["MILLWRIGHT_DATABASE_URL"] = folder, url
-        app = create_app()
-        with app.app_context():
-            flask_migrate.upgrade(str(runtime.MIGRATIONS))
-            if demo.load(
-                app.extensions["millwright"], app.extensions["millwright.jobs"].sessions, whole=False
-            ):
-                _fill(db.engine, options)
-                _catch_up(app)
+
+    def fill(app: Flask) -> None:
+        _fill(db.engine, options)
+        _catch_up(app)
+
+    with pages.site(options.database, fill) as app:
         _pages(app, options.rounds)
 
 
 def _fill(database: sa.Engine, options: argparse.Namespace) -> None:
-    began = time.perf_counter()
-    with Session(database) as session, unit_of_work(session):
-        written = past.multiply(
+    with pages.told() as written, Session(database) as session, unit_of_work(session):
+        written |= past.multiply(
             session, instances=options.instances, open_tasks=options.tasks, history=options.history
         )
-    counted = ", ".join(f"{number:,} {name}" for name, number in written.items())
-    print(f"Written in {time.perf_counter() - began:.0f} s: {counted}.", flush=True)
     if database.dialect.name == "sqlite":
         with database.connect() as connection:
             connection.exec_driver_sql("ANALYZE")

@@ -21,6 +21,13 @@ COUNTED = "counted"  # what figures count: all but cancelled ones
 COUNTED_STATUSES = tuple(status for status in RequestStatus if status is not RequestStatus.CANCELLED)
 NO_CODE = "none"
 NAMES = ("failure", "type", "from", "until", "department", "machine")
+# What the arguments number, and what the list function calls it.
+RECORDS: dict[str, tuple[Any, str]] = {
+    "machine": (Machine, "machine_id"),
+    "department": (Department, "department_id"),
+    "failure": (FailureCode, "failure_code_id"),
+    "type": (MaintenanceType, "maintenance_type_id"),
+}
 EARLIEST, LATEST = date(1900, 1, 1), date(9000, 1, 1)
 
 
@@ -36,24 +43,14 @@ def narrowing() -> Narrowing:
     """What the address narrows the list to; what means nothing is left out."""
     filters: dict[str, Any] = {}
     words: list[str] = []
-    machine_id = _number("machine")
-    if machine_id is not None:
-        filters["machine_id"] = machine_id
-        words.append(_named("Machine", Machine, machine_id))
-    department_id = _number("department")
-    if department_id is not None:
-        filters["department_id"] = department_id
-        words.append(_named("Department", Department, department_id))
+    for name in ("machine", "department"):
+        _narrow(name, filters, words)
     if request.args.get("failure") == NO_CODE:
         filters["uncoded"] = True
         words.append("without a failure code")
-    elif (code_id := _number("failure")) is not None:
-        filters["failure_code_id"] = code_id
-        words.append(_named("Failure", FailureCode, code_id))
-    type_id = _number("type")
-    if type_id is not None:
-        filters["maintenance_type_id"] = type_id
-        words.append(_named("Type", MaintenanceType, type_id))
+    else:
+        _narrow("failure", filters, words)
+    _narrow("type", filters, words)
     since, until = (_day(name) for name in ("from", "until"))
     zone = site().zone
     if since is not None:
@@ -65,6 +62,17 @@ def narrowing() -> Narrowing:
     return Narrowing(filters, words)
 
 
+def _narrow(name: str, filters: dict[str, Any], words: list[str]) -> None:
+    """To one record that the argument ``name`` numbers, which may be gone."""
+    row_id = _number(name)
+    if row_id is None:
+        return
+    kind, column = RECORDS[name]
+    found = db.session().get(kind, row_id)
+    filters[column] = row_id
+    words.append(f"{name.title()}: {found.name if found is not None else row_id}")
+
+
 def _number(name: str) -> int | None:
     found = request.args.get(name, type=int)
     return found if found is not None and 0 <= found < 2**31 else None
@@ -73,8 +81,3 @@ def _number(name: str) -> int | None:
 def _day(name: str) -> date | None:
     found = request.args.get(name, type=date.fromisoformat)
     return found if found is not None and EARLIEST <= found <= LATEST else None
-
-
-def _named(what: str, kind: Any, row_id: int) -> str:
-    found = db.session().get(kind, row_id)
-    return f"{what}: {found.name if found is not None else row_id}"

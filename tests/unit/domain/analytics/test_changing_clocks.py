@@ -8,14 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-import app.domain
 from app.clock import ManualClock, use
-from app.database import Base, configure
 from app.domain.analytics.calendar import midnight
 from app.domain.analytics.costs import costs
 from app.domain.analytics.downtime import downtime
@@ -25,7 +22,7 @@ from app.domain.downtime import MachineDowntime
 from app.domain.requests import MaintenanceRequest
 from app.domain.work import MaintenanceWork, WorkStep
 from tests.conftest import START
-from tests.factories import make_department, make_machine
+from tests.factories import make_machine
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -91,20 +88,6 @@ NIGHTS = {
 SPAN = 40 * 60  # minutes to either side
 MINUTES = st.integers(-SPAN, SPAN)
 TIMES = st.lists(st.lists(MINUTES, min_size=2, max_size=2, unique=True).map(sorted), max_size=5)
-
-
-@pytest.fixture(scope="module")
-def strip():
-    """A session on a database in memory with one machine; each example is rolled back."""
-    database = sa.create_engine("sqlite://")
-    configure(database)
-    tables = [getattr(app.domain.models, name).__table__ for name in app.domain.models.__all__]
-    Base.metadata.create_all(database, tables=tables)
-    with Session(database) as session, use(ManualClock(START)):
-        machine = make_machine(session, department=make_department(session))
-        session.commit()
-        yield session, machine.id
-    database.dispose()
 
 
 def first_day(moment: datetime, step: str) -> date:

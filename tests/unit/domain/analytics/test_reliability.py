@@ -6,14 +6,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.orm import Session
 
-import app.domain
 from app.clock import ManualClock, use
-from app.database import Base, configure
 from app.domain import machines as machine_rules
 from app.domain.analytics.downtime import downtime
 from app.domain.analytics.reliability import reliability
@@ -22,7 +18,7 @@ from app.domain.downtime import MachineDowntime
 from app.domain.machines import Machine
 from app.domain.requests import MaintenanceRequest
 from tests.conftest import START
-from tests.factories import make_department, make_machine
+from tests.factories import make_machine
 
 pytestmark = pytest.mark.databases
 
@@ -146,20 +142,6 @@ def naive(requests, since, until, now):
     reworks = {start for cancelled, pairs in requests if not cancelled for start, _ in pairs[1:]}
     stops = sum(1 for minute in window if minute in down and (minute - 1 not in down or minute == since))
     return len(down & set(window)), len(faulty & set(window)), failed_at - reworks, stops, failed_at & reworks
-
-
-@pytest.fixture(scope="module")
-def strip():
-    """A session on a database in memory with one machine; each example is rolled back."""
-    database = sa.create_engine("sqlite://")
-    configure(database)
-    tables = [getattr(app.domain.models, name).__table__ for name in app.domain.models.__all__]
-    Base.metadata.create_all(database, tables=tables)
-    with Session(database) as session, use(ManualClock(START)):
-        machine = make_machine(session, department=make_department(session))
-        session.commit()
-        yield session, machine.id
-    database.dispose()
 
 
 def minute(number):
